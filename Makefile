@@ -1,0 +1,164 @@
+# Needs Python 3.11 or newer, make, git and the package registries; everything else is set up here.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+BIN := .venv/bin
+UV := $(BIN)/uv
+PROTO_BIN := .venv-proto/bin
+FLOOR_BIN := .venv-floor/bin
+MELLEA_PYTHON := .venv-mellea/bin/python
+
+# The suites that are too long for `make test`, in the order in which `make ci` runs them.
+LONG_SUITES := test-floor test-mellea
+
+# What is tested on the oldest dependencies: everything that needs only the client distribution.
+FLOOR_TESTS := $(wildcard tests/unit/client tests/contract/client)
+
+# The interpreter is the user's own; uv would fetch one from elsewhere.
+export UV_PYTHON_DOWNLOADS := never
+
+# $(call install,ENVIRONMENT,LOCK): make a virtual environment equal to a lock.
+install = $(UV) pip sync --quiet --require-hashes --python $(1)/bin/python $(2)
+# $(call editable,ENVIRONMENT,DISTRIBUTIONS): the build backend is in the locks, so nothing is fetched.
+editable = $(UV) pip install --quiet --python $(1)/bin/python --no-deps --no-build-isolation \
+	$(addprefix --editable ,$(2))
+
+##@ Everyday
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN { FS = ":.*## "; print "usage: make TARGET" } \
+		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: sync
+sync: ## Make .venv, or bring it up to requirements/dev.lock
+	@start=$$(date +%s); $(MAKE) --quiet .venv/.synced; echo "set-up $$(($$(date +%s) - start)) s"
+
+.PHONY: format
+format: sync ## Format the Python and proto files, and apply the safe fixes of the linter
+	@$(BIN)/ruff check --quiet --fix-only .
+	@$(BIN)/ruff format .
+	@$(BIN)/buf format --write
+
+.PHONY: test
+test: ## Set up and run the tests, except the suites that only `make ci` runs
+	@start=$$(date +%s); $(MAKE) --quiet .venv/.synced; synced=$$(date +%s); \
+	status=0; $(BIN)/pytest -m "not slow" $(PYTEST_FLAGS) || status=$$?; \
+	echo "set-up $$((synced - start)) s, tests $$(($$(date +%s) - synced)) s"; exit $$status
+
+.PHONY: check
+check: format-check lint types imports buf proto-check test ## Everything that a change must pass
+
+.PHONY: ci
+ci: sync ## `make check`, then the long suites, then a table of minutes
+	@$(BIN)/python tools/run_suites.py check $(LONG_SUITES)
+
+.PHONY: clean
+clean: ## Remove the environments and what tools left behind
+	@rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+##@ See it work
+
+.PHONY: demo
+demo: .venv-mellea/.synced ## A mellea session on a real model, its hooks out of process, in all five modes
+	@$(MELLEA_PYTHON) examples/demo/demo.py
+
+.PHONY: bench
+bench: sync ## Measure latency and throughput
+	@$(BIN)/python bench/run.py
+
+##@ The parts of `make check`
+
+.PHONY: format-check
+format-check: sync ## The Python files are formatted
+	@$(BIN)/ruff format --check .
+
+.PHONY: lint
+lint: sync ## The Python files pass the linter
+	@$(BIN)/ruff check .
+
+.PHONY: types
+types: sync ## mypy, strict, over the client, the server, the tests and the tools
+	@$(BIN)/mypy
+
+.PHONY: imports
+imports: sync ## Imports point one way
+	@$(BIN)/lint-imports
+
+.PHONY: buf
+buf: sync ## The contract is formatted, well commented, and breaks nobody who built on the baseline
+	@$(BIN)/buf format --diff --exit-code
+	@$(BIN)/buf lint
+	@test -f proto/baseline.binpb || { \
+		echo "proto/baseline.binpb is missing; nothing says what the contract may not break: make baseline" >&2; \
+		exit 1; }
+	@$(BIN)/buf breaking --against proto/baseline.binpb
+
+.PHONY: proto-check
+proto-check: .venv-proto/.synced sync ## The generated code is what the contract and the catalogue generate
+	@$(BIN)/python tools/check_generated.py
+	@$(if $(CATALOGUE),$(BIN)/python tools/generate_catalogue.py --check)
+
+##@ Change the contract or the dependencies
+
+CATALOGUE := $(wildcard proto/catalogue/hook_types.yaml)
+
+.PHONY: proto
+proto: .venv-proto/.synced sync ## Write the code that is generated from the contract and the catalogue
+	@$(BIN)/python tools/generate_proto.py client
+	@$(if $(CATALOGUE),$(BIN)/python tools/generate_catalogue.py)
+
+.PHONY: baseline
+baseline: sync ## Freeze the contract as it is: from here on `make buf` refuses what breaks it
+	@$(BIN)/buf build --exclude-source-info --output proto/baseline.binpb
+
+.PHONY: lock
+lock: $(UV) ## Write the lock files anew from what is declared (UPGRADE=1: with the newest releases)
+	@tools/lock.sh $(if $(UPGRADE),--upgrade)
+
+##@ Long suites
+
+.PHONY: test-floor
+test-floor: .venv-floor/.synced ## The client's tests on the oldest dependencies that it declares
+	@$(if $(strip $(FLOOR_TESTS)),$(FLOOR_BIN)/pytest -m "not slow" $(FLOOR_TESTS),echo "no test needs only the client")
+
+.PHONY: test-mellea
+test-mellea: .venv-mellea/.synced ## The tests that need mellea, in the environment that has it
+	@.venv-mellea/bin/pytest tests/mellea
+
+# Environments. Each has a stamp that is newer than everything it was made from.
+
+$(UV): requirements/uv.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, and this is " + sys.version.split()[0] + ". Name another: make PYTHON=/path/to/python3")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/uv.txt
+	@touch $@
+
+.venv/.synced: $(UV) requirements/dev.lock client/pyproject.toml server/pyproject.toml
+	@$(call install,.venv,requirements/dev.lock)
+	@$(call editable,.venv,client server)
+	@touch $@
+
+.venv-proto/.synced: $(UV) proto/requirements.txt
+	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-proto
+	@$(call install,.venv-proto,proto/requirements.txt)
+	@touch $@
+
+.venv-floor/.synced: $(UV) requirements/floor.lock client/pyproject.toml
+	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-floor
+	@$(call install,.venv-floor,requirements/floor.lock)
+	@$(call editable,.venv-floor,client)
+	@touch $@
+
+.venv-mellea/.synced: $(UV) requirements/mellea.lock client/pyproject.toml server/pyproject.toml
+	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-mellea
+	@$(call install,.venv-mellea,requirements/mellea.lock)
+	@$(call editable,.venv-mellea,client server)
+	@touch $@

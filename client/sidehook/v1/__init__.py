@@ -1,0 +1,1 @@
+"""The contract's generated code: messages, enums and services, as the proto files describe them."""
