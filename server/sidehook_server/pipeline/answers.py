@@ -1,0 +1,82 @@
+"""Whether a hook's answer keeps the contract, before anything is done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from sidehook._call import Fields, Violation
+from sidehook._errors import MalformedError
+from sidehook._json import check
+from sidehook._run import HookFailure, HookResult
+from sidehook._types import FailureClass, OnRejected, ValueKind
+from sidehook_server.modes import Ruling
+from sidehook_server.pipeline.model import PlannedHook
+
+_T = TypeVar("_T")
+
+_BY_WORKER = frozenset({FailureClass.RAISED, FailureClass.MALFORMED, FailureClass.OVERLOADED})
+"""The classes a worker may claim for its own failure; any other counts as raised."""
+
+
+def size_of(fields: Fields) -> int:
+    """The bytes of a payload: its names and its octets."""
+    return sum(len(name.encode()) + len(value.octets) for name, value in fields.items())
+
+
+def malformed(problem: str) -> HookFailure:
+    """The failure of a hook whose answer breaks the contract."""
+    return HookFailure(
+        failure_class=FailureClass.MALFORMED, code="ANSWER_MALFORMED", message=problem
+    )
+
+
+def failure_in(result: HookResult) -> HookFailure | None:
+    """The failure that this answer is, or that its shape makes it."""
+    answer = result.answer
+    if result.index != 0:
+        return malformed(f"a result for hook {result.index} of a run with one hook")
+    if isinstance(answer, HookFailure):
+        if answer.failure_class in _BY_WORKER:
+            return answer
+        return HookFailure(
+            failure_class=FailureClass.RAISED, code=answer.code, message=answer.message
+        )
+    if isinstance(answer, Violation) and answer.details:
+        return _problem_with(_check_details, answer.details)
+    return None
+
+
+def failure_of(ruling: Ruling, hook: PlannedHook, fields: Fields, limit: int) -> HookFailure | None:
+    """The failure that the changes of a ruled answer make it.
+
+    `fields` is the payload the hook saw, `limit` the largest payload in bytes.
+    """
+    if ruling.rejected and hook.on_rejected is OnRejected.ERROR:
+        names = ", ".join(ruling.rejected)
+        return malformed(f"wrote fields it may not write ({names}), under on_rejected: error")
+    if not ruling.patch:
+        return None
+    if (size := size_of({**fields, **ruling.patch})) > limit:
+        return malformed(f"its patch makes the payload {size} bytes, over the limit of {limit}")
+    return _problem_with(_check_values, ruling.patch)
+
+
+def _check_values(patch: Fields) -> None:
+    for name, value in patch.items():
+        if value.kind is ValueKind.JSON:
+            check(value.octets, f"field {name}")
+
+
+def _check_details(details: bytes) -> None:
+    check(details, "details of the violation")
+    if not details.lstrip().startswith(b"{"):
+        raise MalformedError("details of the violation", "not a JSON object")
+
+
+def _problem_with(checked: Callable[[_T], None], argument: _T) -> HookFailure | None:
+    try:
+        checked(argument)
+    except MalformedError as error:
+        return malformed(str(error))
+    return None

@@ -1,0 +1,83 @@
+"""The plan of a hook type: who runs, in which order. Compiled when something changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from sidehook_server.modes import MODES, ModeRow
+from sidehook_server.pipeline.model import PlannedHook
+
+DEFAULT_MAX_PAYLOAD_BYTES: Final = 16 * 1024 * 1024
+"""The largest payload of a hook type for which the operator set no limit, in bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """All hooks of one mode, in the order in which they run."""
+
+    row: ModeRow
+    hooks: tuple[PlannedHook, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What happens to calls of one hook type.
+
+    `max_payload_bytes` bounds a payload on arrival and after each patch. `missing` names
+    what must be there and is not (workers never seen, required hooks): while it is not
+    empty every call of the type fails as unreachable.
+    """
+
+    hook_type: str
+    phases: tuple[Phase, ...]
+    writable: frozenset[str]
+    generation: int = 0
+    missing: tuple[str, ...] = ()
+    development: bool = False
+    max_payload_bytes: int = DEFAULT_MAX_PAYLOAD_BYTES
+
+    @property
+    def hooks(self) -> tuple[PlannedHook, ...]:
+        """Every hook of the plan, in plan order."""
+        return tuple(hook for phase in self.phases for hook in phase.hooks)
+
+
+def _order(hook: PlannedHook) -> tuple[int, str, str, str]:
+    return (hook.priority, hook.worker, hook.name, hook.handle or "")
+
+
+def compile_plan(
+    hook_type: str,
+    hooks: Iterable[PlannedHook],
+    *,
+    writable: frozenset[str] = frozenset(),
+    generation: int = 0,
+    missing: tuple[str, ...] = (),
+    development: bool = False,
+    max_payload_bytes: int = DEFAULT_MAX_PAYLOAD_BYTES,
+) -> Plan:
+    """Orders hooks into phases: by the table of modes, then priority, worker, name."""
+    ordered = sorted(hooks, key=_order)
+    phases = (
+        Phase(row, tuple(hook for hook in ordered if hook.mode is mode))
+        for mode, row in MODES.items()
+    )
+    return Plan(
+        hook_type=hook_type,
+        phases=tuple(phase for phase in phases if phase.hooks),
+        writable=writable,
+        generation=generation,
+        missing=missing,
+        development=development,
+        max_payload_bytes=max_payload_bytes,
+    )
+
+
+def overlay(plan: Plan, hooks: tuple[PlannedHook, ...]) -> Plan:
+    """The plan of one call that names scope handles: their hooks in their right places."""
+    if not hooks:
+        return plan
+    merged = compile_plan(plan.hook_type, (*plan.hooks, *hooks))
+    return replace(plan, phases=merged.phases)

@@ -1,0 +1,512 @@
+"""One call's state machine: events in, effects out, no clock and no I/O of its own.
+
+The driver calls `start`, feeds what happens (`sent`, `answered`, `failed`, `tick`,
+`cancel`, `detached`) and carries out the effects of each, in order. Every call ends
+with exactly one `Finish`, whose receipt has a line for every hook of the plan.
+
+Only three things differ between the phases: a serial phase starts one hook at a
+time, a parallel phase all at once, and a detached one after the verdict. What an
+answer may do is `modes`' to say, what a failure does is in the hook's `on_error`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import inf
+
+from sidehook._call import (
+    CallAnswer,
+    CallEnd,
+    CallFailure,
+    CallRequest,
+    Fields,
+    Proceed,
+    Receipt,
+    ReceiptLine,
+    Violation,
+)
+from sidehook._errors import MalformedError
+from sidehook._run import HookFailure, HookResult, Notice, RunRequest
+from sidehook._types import CallOutcome, FailureClass, HookOutcome, OnError
+from sidehook_server.deadline import Budget
+from sidehook_server.modes import Ruling, Schedule, rule_on
+from sidehook_server.pipeline import failures
+from sidehook_server.pipeline.answers import failure_in, failure_of, malformed
+from sidehook_server.pipeline.ledger import Ledger
+from sidehook_server.pipeline.model import (
+    CallSettings,
+    CancelRun,
+    Detach,
+    DetachedWork,
+    Effect,
+    Finish,
+    PlannedHook,
+    StartRun,
+    Tell,
+)
+from sidehook_server.pipeline.plan import Phase, Plan
+from sidehook_server.pipeline.requests import run_request
+from sidehook_server.pipeline.state import CallState
+
+
+@dataclass(slots=True)
+class _Running:
+    """A run under way. `expires` is when its hook has failed, by the sidecar's clock."""
+
+    run: int
+    place: int
+    hook: PlannedHook
+    phase: Phase
+    started: float
+    expires: float
+    instance: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A parallel hook's answer, whose state waits for the end of its phase."""
+
+    running: _Running
+    ruling: Ruling
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _End:
+    """How the call ended: `answer` is None when it proceeded."""
+
+    outcome: CallOutcome
+    answer: Violation | CallFailure | None = None
+    hook: str = ""
+    code: str = ""
+
+
+class Call:
+    """One call, from its arrival to its verdict."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        request: CallRequest,
+        *,
+        settings: CallSettings,
+        now: float,
+        unknown_scopes: tuple[str, ...] = (),
+        lost_handles: tuple[str, ...] = (),
+    ) -> None:
+        self._plan = plan
+        self._request = request
+        self._settings = settings
+        self._unknown_scopes = unknown_scopes
+        self._lost_handles = lost_handles
+        total = settings.default_budget if request.budget is None else request.budget
+        self._budget = Budget(now, total, settings.margin)
+        self._fields: Fields = request.fields
+        self._state = CallState(request.context.state, max_bytes=settings.max_state_bytes)
+        self._ledger = Ledger(plan.hooks)
+        self._queue = _places(plan)
+        self._phase: Phase | None = None
+        self._phase_fields: Fields = self._fields
+        self._phase_expires = inf
+        self._running: dict[int, _Running] = {}
+        self._kept: list[_Kept] = []
+        self._runs = 0
+        self._sent = False
+        self._end: _End | None = None
+        self._detached: list[int] = []
+        self.finished = False
+        self.late_answers = 0
+
+    @property
+    def call_id(self) -> str:
+        """Names the call everywhere."""
+        return self._request.call_id
+
+    @property
+    def wake_at(self) -> float:
+        """The next moment at which `tick` has something to do; inf when none."""
+        if self._end is not None:
+            return inf
+        return min((run.expires for run in self._running.values()), default=self._budget.expires)
+
+    def awaits(self, run: int) -> bool:
+        """Whether an answer to this run is still of interest."""
+        return run in self._running
+
+    # Events. Each returns what the driver has to do, in order.
+
+    def start(self, now: float) -> list[Effect]:
+        """The call begins."""
+        if self._plan.missing:
+            return self._close(_failed(failures.required_missing(self._plan)), now)
+        if self._lost_handles:
+            return self._close(_failed(failures.handle_unknown(len(self._lost_handles))), now)
+        return self._advance(now)
+
+    def sent(self, run: int, instance: str) -> list[Effect]:
+        """A run was handed to an instance; from here on the call has been started."""
+        self._sent = True
+        if run in self._running:
+            self._running[run].instance = instance
+        return []
+
+    def answered(self, run: int, result: HookResult, now: float) -> list[Effect]:
+        """A hook answered. What comes after its time is late, and changes nothing."""
+        effects = self.tick(now)
+        running = self._running.pop(run, None)
+        if running is None:
+            self.late_answers += 1
+            return effects
+        failure = failure_in(result)
+        if failure is not None:
+            return effects + self._hook_failed(running, failure, now)
+        return effects + self._hook_answered(running, result, now)
+
+    def failed(self, run: int, failure: HookFailure, now: float) -> list[Effect]:
+        """A hook gave no answer and will not."""
+        effects = self.tick(now)
+        running = self._running.pop(run, None)
+        if running is None:
+            return effects
+        return effects + self._hook_failed(running, failure, now)
+
+    def tick(self, now: float) -> list[Effect]:
+        """Time has passed."""
+        if self._end is not None:
+            return []
+        if now >= self._budget.expires:
+            return self._close(self._deadline(), now)
+        effects: list[Effect] = []
+        for running in [run for run in self._running.values() if run.expires <= now]:
+            if self._running.pop(running.run, None) is not None:
+                effects.append(CancelRun(running.run))
+                effects += self._hook_failed(
+                    running, failures.timed_out(running.expires - running.started), now
+                )
+        return effects
+
+    def cancel(self, now: float) -> list[Effect]:
+        """The caller is gone. Inside the margin that is the deadline, not a cancel."""
+        if self._end is not None:
+            return []
+        if now >= self._budget.expires:
+            return self._close(self._deadline(), now)
+        failure = failures.cancelled()
+        end = _End(outcome=CallOutcome.CANCELLED, answer=failure, code=failure.reason)
+        return self._close(end, now)
+
+    def detached(self, accepted: Sequence[bool], now: float) -> list[Effect]:
+        """The queue took these of the works of `Detach`, and shed the others."""
+        for place, taken in zip(self._detached, accepted, strict=True):
+            self._ledger.note(place, HookOutcome.DETACHED if taken else HookOutcome.SHED)
+        return self._finish(now)
+
+    # Walking the plan.
+
+    def _advance(self, now: float) -> list[Effect]:
+        """Starts what may start now; the call proceeds when nothing is left to wait for."""
+        effects: list[Effect] = []
+        while self._is_idle():
+            if not self._phase_is_over():
+                effects += self._start_next(now)
+            elif self._kept:
+                effects += self._settle_parallel(now)
+            elif not self._enter_next_phase(now):
+                effects += self._close(_End(outcome=CallOutcome.PROCEEDED), now)
+        return effects
+
+    def _is_idle(self) -> bool:
+        return not self._running and self._end is None
+
+    def _phase_is_over(self) -> bool:
+        return not self._queue or self._queue[0][1] is not self._phase
+
+    def _enter_next_phase(self, now: float) -> bool:
+        if not self._queue or self._queue[0][1].row.schedule is Schedule.DETACHED:
+            return False
+        phase = self._queue[0][1]
+        self._phase = phase
+        self._phase_fields = self._fields
+        observing = phase.row.observes
+        share = self._settings.observer_share
+        self._phase_expires = self._budget.share(share, now) if observing else inf
+        return True
+
+    def _start_next(self, now: float) -> list[Effect]:
+        """Starts the next hook of a serial phase, or all hooks of a parallel one."""
+        effects: list[Effect] = []
+        at_once = self._queue[0][1].row.schedule is Schedule.PARALLEL
+        while not self._phase_is_over():
+            place, phase, hook = self._queue.pop(0)
+            if self._in_scope(hook):
+                effects += self._start(place, phase, hook, now)
+            else:
+                self._ledger.note(place, HookOutcome.SKIPPED_SCOPE)
+            if self._end is not None or (self._running and not at_once):
+                break
+        return effects
+
+    def _start(self, place: int, phase: Phase, hook: PlannedHook, now: float) -> list[Effect]:
+        if self._budget.left(now) <= 0:
+            return self._close(self._deadline(), now)
+        expires = min(now + hook.timeout, self._phase_expires, self._budget.expires)
+        self._runs += 1
+        running = _Running(self._runs, place, hook, phase, now, expires)
+        if expires <= now:
+            return self._judge_failure(running, failures.no_time_left(), now)
+        self._running[running.run] = running
+        request = run_request(
+            hook,
+            call=self._request,
+            fields=self._phase_fields,
+            state=self._state.seen_by(hook.worker),
+            writable=self._plan.writable,
+            timeout=expires - now,
+            time_left=self._budget.left(now),
+        )
+        return [StartRun(running.run, hook, request, expires)]
+
+    def _in_scope(self, hook: PlannedHook) -> bool:
+        if hook.handle is not None or hook.scope is None:
+            return True
+        context = self._request.context
+        return hook.tenant == context.tenant and hook.scope in context.scopes
+
+    # Answers and failures of hooks.
+
+    def _hook_answered(self, running: _Running, result: HookResult, now: float) -> list[Effect]:
+        row = running.phase.row
+        ruling = rule_on(row, result, fields=self._phase_fields, writable=self._plan.writable)
+        failure = failure_of(ruling, running.hook, self._phase_fields, self._plan.max_payload_bytes)
+        blocked = ruling.outcome is HookOutcome.BLOCKED
+        if failure is None and (blocked or row.schedule is Schedule.SERIAL):
+            failure = self._keep_state(running.hook, ruling)
+        if failure is not None:
+            return self._hook_failed(running, failure, now)
+        if row.schedule is Schedule.PARALLEL:
+            self._kept.append(_Kept(running, ruling))
+        self._write_answer(running, ruling, now)
+        effects = _told(running, ruling, self.call_id)
+        if blocked:
+            return effects + self._close(_blocked(running.hook, ruling), now)
+        if ruling.patch:
+            self._fields = {**self._fields, **ruling.patch}
+            self._phase_fields = self._fields
+        return effects + self._advance(now)
+
+    def _keep_state(self, hook: PlannedHook, ruling: Ruling) -> HookFailure | None:
+        try:
+            self._state.keep(hook.worker, ruling.state)
+        except MalformedError as error:
+            return malformed(str(error))
+        return None
+
+    def _settle_parallel(self, now: float) -> list[Effect]:
+        """Keeps what a parallel phase staged, in plan order, so that arrival never matters."""
+        kept, self._kept = sorted(self._kept, key=lambda it: it.running.place), []
+        effects: list[Effect] = []
+        mark = self._state.mark()
+        for it in kept:
+            failure = self._keep_state(it.running.hook, it.ruling)
+            if failure is not None:
+                effects += self._judge_failure(it.running, failure, now)
+            if self._end is not None:
+                self._state.restore(mark)
+                break
+        return effects
+
+    def _hook_failed(self, running: _Running, failure: HookFailure, now: float) -> list[Effect]:
+        effects = self._judge_failure(running, failure, now)
+        return effects if self._end is not None else effects + self._advance(now)
+
+    def _judge_failure(self, running: _Running, failure: HookFailure, now: float) -> list[Effect]:
+        hook = running.hook
+        closed = hook.on_error[failure.failure_class] is OnError.FAIL
+        self._write_failure(running, failure, now, closed=closed)
+        effects: list[Effect] = []
+        if failure.failure_class is FailureClass.MALFORMED and running.instance:
+            effects.append(_tell(running, self.call_id, "ANSWER_MALFORMED", failure.message))
+        if closed:
+            ending = failures.hook_failed(hook, failure)
+            effects += self._close(_failed(ending, hook), now)
+        return effects
+
+    def _write_answer(self, running: _Running, ruling: Ruling, now: float) -> None:
+        violation = ruling.violation
+        self._ledger.write(
+            running.place,
+            ReceiptLine(
+                hook=running.hook.name,
+                worker=running.hook.worker,
+                instance=running.instance,
+                mode=running.hook.mode,
+                outcome=ruling.outcome,
+                duration=now - running.started,
+                changed_fields=tuple(sorted(ruling.patch)),
+                rejected_fields=ruling.rejected,
+                code="" if violation is None else violation.code,
+                message="" if violation is None else _reason(violation, running.hook),
+            ),
+        )
+
+    def _write_failure(
+        self, running: _Running, failure: HookFailure, now: float, *, closed: bool
+    ) -> None:
+        self._ledger.write(
+            running.place,
+            ReceiptLine(
+                hook=running.hook.name,
+                worker=running.hook.worker,
+                instance=running.instance,
+                mode=running.hook.mode,
+                outcome=HookOutcome.FAILED_CLOSED if closed else HookOutcome.FAILED_OPEN,
+                duration=now - running.started if running.instance else None,
+                failure_class=failure.failure_class,
+                code=failure.code,
+                message=failure.message,
+            ),
+        )
+
+    # The end.
+
+    def _deadline(self) -> _End:
+        running = next(iter(self._running.values()), None)
+        failure = failures.deadline(self._budget, running.hook if running else None)
+        return _End(
+            outcome=CallOutcome.DEADLINE,
+            answer=failure,
+            hook=running.hook.path if running else "",
+            code=failure.reason,
+        )
+
+    def _close(self, end: _End, now: float) -> list[Effect]:
+        """The verdict stands: what runs is cancelled, what observes it is detached."""
+        self._end = end
+        effects: list[Effect] = [CancelRun(run) for run in self._running]
+        for running in self._running.values():
+            self._write_cancelled(running, now)
+        self._running.clear()
+        waiting, self._queue = self._queue, []
+        work: list[DetachedWork] = []
+        for place, phase, hook in waiting:
+            if not self._in_scope(hook):
+                self._ledger.note(place, HookOutcome.SKIPPED_SCOPE)
+            elif phase.row.schedule is Schedule.DETACHED:
+                self._detached.append(place)
+                work.append(DetachedWork(hook, self._detached_request(hook, end)))
+        if work:
+            return [*effects, Detach(tuple(work))]
+        return effects + self._finish(now)
+
+    def _write_cancelled(self, running: _Running, now: float) -> None:
+        late = self._end is not None and self._end.outcome is CallOutcome.DEADLINE
+        self._ledger.write(
+            running.place,
+            ReceiptLine(
+                hook=running.hook.name,
+                worker=running.hook.worker,
+                instance=running.instance,
+                mode=running.hook.mode,
+                outcome=HookOutcome.CANCELLED,
+                duration=now - running.started if running.instance else None,
+                failure_class=FailureClass.TIMEOUT if late else None,
+            ),
+        )
+
+    def _detached_request(self, hook: PlannedHook, end: _End) -> RunRequest:
+        withheld = end.outcome is CallOutcome.CANCELLED or (
+            not self._settings.payload_on_block and self._may_hold_unredacted()
+        )
+        call_end = CallEnd(
+            outcome=end.outcome, hook=end.hook, code=end.code, payload_withheld=withheld
+        )
+        return run_request(
+            hook,
+            call=self._request,
+            fields=self._fields,
+            state=self._state.seen_by(hook.worker),
+            writable=frozenset(),
+            timeout=hook.timeout,
+            time_left=hook.timeout,
+            call_end=call_end,
+        )
+
+    def _may_hold_unredacted(self) -> bool:
+        # A hook that is missing might have been the TRANSFORM that redacts.
+        missing = bool(self._plan.missing or self._lost_handles)
+        return missing or self._ledger.may_hold_unredacted()
+
+    def _finish(self, now: float) -> list[Effect]:
+        assert self._end is not None, "a call finishes after it was closed"
+        self.finished = True
+        outcome = self._end.answer
+        if isinstance(outcome, CallFailure):
+            outcome = replace(outcome, started=self._sent)
+        receipt = Receipt(
+            call_id=self.call_id,
+            generation=self._plan.generation,
+            lines=self._ledger.close(),
+            duration=now - self._budget.arrival,
+            unknown_scopes=self._unknown_scopes,
+            development=self._plan.development,
+        )
+        answer = CallAnswer(outcome or Proceed(self._patch()), receipt, self._state.change())
+        return [Finish(answer)]
+
+    def _patch(self) -> Fields:
+        before = self._request.fields
+        if self._fields is before:
+            return {}
+        return {name: value for name, value in self._fields.items() if before.get(name) != value}
+
+
+def _places(plan: Plan) -> list[tuple[int, Phase, PlannedHook]]:
+    hooks = [(phase, hook) for phase in plan.phases for hook in phase.hooks]
+    return [(place, phase, hook) for place, (phase, hook) in enumerate(hooks)]
+
+
+def _reason(violation: Violation, hook: PlannedHook) -> str:
+    return violation.reason or f"{hook.path} gave no reason"
+
+
+def _blocked(hook: PlannedHook, ruling: Ruling) -> _End:
+    assert ruling.violation is not None, "a block carries a violation"
+    violation = replace(
+        ruling.violation,
+        reason=_reason(ruling.violation, hook),
+        hook=hook.name,
+        worker=hook.worker,
+    )
+    return _End(outcome=CallOutcome.BLOCKED, answer=violation, hook=hook.path, code=violation.code)
+
+
+def _failed(failure: CallFailure, hook: PlannedHook | None = None) -> _End:
+    return _End(
+        outcome=CallOutcome.FAILED,
+        answer=failure,
+        hook=hook.path if hook else "",
+        code=failure.reason,
+    )
+
+
+def _tell(
+    running: _Running, call_id: str, code: str, message: str, fields: tuple[str, ...] = ()
+) -> Tell:
+    notice = Notice(
+        code=code, message=message, hook=running.hook.name, call_id=call_id, fields=fields
+    )
+    return Tell(running.hook, running.instance, notice)
+
+
+def _told(running: _Running, ruling: Ruling, call_id: str) -> list[Effect]:
+    """What the hook's author should know of an answer that did not do what it says."""
+    mode = running.hook.mode
+    if ruling.outcome is HookOutcome.BLOCK_SUPPRESSED:
+        return [_tell(running, call_id, "BLOCK_SUPPRESSED", f"{mode} hooks may not block")]
+    if not running.phase.row.may_modify and ruling.rejected:
+        text = f"{mode} hooks may not modify"
+        return [_tell(running, call_id, "PATCH_DISCARDED", text, ruling.rejected)]
+    if ruling.rejected:
+        text = f"hooks of type {running.hook.hook_type} may not write these fields"
+        return [_tell(running, call_id, "FIELDS_REJECTED", text, ruling.rejected)]
+    return []
