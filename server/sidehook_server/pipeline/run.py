@@ -307,12 +307,14 @@ class Call:
         effects: list[Effect] = []
         mark = self._state.mark()
         for it in kept:
-            failure = self._keep_state(it.running.hook, it.ruling)
-            if failure is not None:
-                effects += self._judge_failure(it.running, failure, now)
-            if self._end is not None:
+            hook = it.running.hook
+            failure = self._keep_state(hook, it.ruling)
+            if failure is None:
+                continue
+            if _ends_call(hook, failure):
                 self._state.restore(mark)
-                break
+                return effects + self._judge_failure(it.running, failure, now)
+            effects += self._judge_failure(it.running, failure, now)
         return effects
 
     def _hook_failed(self, running: _Running, failure: HookFailure, now: float) -> list[Effect]:
@@ -321,7 +323,7 @@ class Call:
 
     def _judge_failure(self, running: _Running, failure: HookFailure, now: float) -> list[Effect]:
         hook = running.hook
-        closed = hook.on_error[failure.failure_class] is OnError.FAIL
+        closed = _ends_call(hook, failure)
         self._write_failure(running, failure, now, closed=closed)
         effects: list[Effect] = []
         if failure.failure_class is FailureClass.MALFORMED and running.instance:
@@ -463,6 +465,10 @@ class Call:
 def _places(plan: Plan) -> list[tuple[int, Phase, PlannedHook]]:
     hooks = [(phase, hook) for phase in plan.phases for hook in phase.hooks]
     return [(place, phase, hook) for place, (phase, hook) in enumerate(hooks)]
+
+
+def _ends_call(hook: PlannedHook, failure: HookFailure) -> bool:
+    return hook.on_error[failure.failure_class] is OnError.FAIL
 
 
 def _reason(violation: Violation, hook: PlannedHook) -> str:
