@@ -14,7 +14,7 @@ FLOOR_BIN := .venv-floor/bin
 MELLEA_PYTHON := .venv-mellea/bin/python
 
 # The suites that are too long for `make test`, in the order in which `make ci` runs them.
-LONG_SUITES := test-floor test-mellea
+LONG_SUITES := test-floor test-mellea e2e-polyglot
 
 # What is tested on the oldest dependencies: everything that needs only the client distribution.
 FLOOR_TESTS := $(wildcard tests/unit/client tests/contract/client)
@@ -49,7 +49,7 @@ format: sync ## Format the Python and proto files, and apply the safe fixes of t
 .PHONY: test
 test: ## Set up and run the tests, except the suites that only `make ci` runs
 	@start=$$(date +%s); $(MAKE) --quiet .venv/.synced; synced=$$(date +%s); \
-	status=0; $(BIN)/pytest -m "not slow" $(PYTEST_FLAGS) || status=$$?; \
+	status=0; $(BIN)/pytest -m "not slow and not polyglot" $(PYTEST_FLAGS) || status=$$?; \
 	echo "set-up $$((synced - start)) s, tests $$(($$(date +%s) - synced)) s"; exit $$status
 
 .PHONY: check
@@ -69,10 +69,6 @@ clean: ## Remove the environments and what tools left behind
 .PHONY: demo
 demo: .venv-mellea/.synced ## A mellea session on a real model, its hooks out of process, in all five modes
 	@$(MELLEA_PYTHON) examples/demo/demo.py
-
-.PHONY: bench
-bench: sync ## Measure latency and throughput
-	@$(BIN)/python bench/run.py
 
 ##@ The parts of `make check`
 
@@ -115,6 +111,11 @@ proto: .venv-proto/.synced sync ## Write the code that is generated from the con
 	@$(BIN)/python tools/generate_proto.py client
 	@$(if $(CATALOGUE),$(BIN)/python tools/generate_catalogue.py)
 
+.PHONY: stubs
+stubs: sync ## Write the stubs of the examples without an SDK anew (needs Go and Node)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" bash examples/no-sdk/go/build.sh --stubs
+	@PATH="$(CURDIR)/$(BIN):$$PATH" bash examples/no-sdk/typescript/build.sh --stubs
+
 .PHONY: baseline
 baseline: sync ## Freeze the contract as it is: from here on `make buf` refuses what breaks it
 	@$(BIN)/buf build --exclude-source-info --output proto/baseline.binpb
@@ -132,6 +133,10 @@ test-floor: .venv-floor/.synced ## The client's tests on the oldest dependencies
 .PHONY: test-mellea
 test-mellea: .venv-mellea/.synced ## The tests that need mellea, in the environment that has it
 	@.venv-mellea/bin/pytest tests/mellea
+
+.PHONY: e2e-polyglot
+e2e-polyglot: sync ## Workers in Go and TypeScript without an SDK, alone and in one pipeline with Python's
+	@$(BIN)/pytest -m polyglot tests/polyglot
 
 # Environments. Each has a stamp that is newer than everything it was made from.
 

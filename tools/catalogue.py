@@ -20,8 +20,8 @@ MAX_LIST_DEPTH = 2
 _HOOK_TYPE = re.compile(r"(cpex\.(cmf\.)?)?[a-z][a-z0-9_]*")
 _MEMBER = re.compile(r"\$?[a-z][a-z0-9_]*")
 _SENTENCE = re.compile(r"\S[^\n]{,98}\.")
-# A view has these names from Mapping, so no field can.
-_TAKEN = frozenset(dir(Mapping))
+# A view has these names from Mapping and Payload, so no field can.
+_TAKEN = frozenset({*dir(Mapping), "from_values", "patched", "receipt", "wire_fields"})
 
 
 class CatalogueError(ValueError):

@@ -20,4 +20,5 @@ compile requirements/dev.lock client/pyproject.toml server/pyproject.toml requir
 compile requirements/floor.lock --resolution lowest-direct \
     client/pyproject.toml requirements/build.in requirements/test.in "$@"
 compile requirements/mellea.lock client/pyproject.toml server/pyproject.toml \
-    requirements/build.in requirements/test.in requirements/mellea.in "$@"
+    requirements/build.in requirements/test.in requirements/examples.in \
+    requirements/mellea.in "$@"

@@ -283,7 +283,9 @@ class HookSpec(_message.Message):
 
     @_builtins.property
     def fields(self) -> Global___FieldList:
-        """The fields the hook needs; it receives only these. Unset: all of them."""
+        """The fields the hook needs; it receives only these, and of them only what the
+        payload has. Unset: all of them.
+        """
 
     def __init__(
         self,

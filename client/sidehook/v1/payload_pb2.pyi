@@ -83,7 +83,9 @@ class Value(_message.Message):
     """UTF-8 JSON text: no byte order mark, no lone surrogates, no duplicate
     object keys, no NaN or Infinity, at most 128 levels deep. An integer has
     neither point nor exponent and lies in [-2^63, 2^64-1]; a number with a
-    point or an exponent is a float. Relays pass the octets on as they are.
+    point or an exponent is a float. Relays pass the octets on as they are; the
+    sidecar checks what hooks write, not what the application sent, so a
+    reader checks what it decodes. A field that is absent is not null.
     """
     raw: _builtins.bytes
     """Bytes as they are."""

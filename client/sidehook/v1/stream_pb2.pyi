@@ -29,13 +29,15 @@ class Limits(_message.Message):
     MAX_IN_FLIGHT_FIELD_NUMBER: _builtins.int
     max_message_bytes: _builtins.int
     """The largest serialized message body, joined over its frames, in bytes.
-    0 means the default, 16 MiB and a margin of 1 MiB for its envelope.
+    0 means the default, 16 MiB and a margin of 1 MiB for its envelope. It
+    bounds unary runs too: a server that keeps its gRPC library's own limit,
+    often 4 MiB, says so here. A run that is larger fails as OVERLOADED.
     """
     max_batch_bytes: _builtins.int
     """The largest stream message, in bytes. 0 means 256 KiB."""
     max_in_flight: _builtins.int
-    """Runs or calls under way at once on this stream. 0 means 1024. One more is
-    answered as OVERLOADED without being started.
+    """Runs or calls under way at once, on this stream or unary. 0 means 1024. One
+    more is answered as OVERLOADED without being started.
     """
     def __init__(
         self,

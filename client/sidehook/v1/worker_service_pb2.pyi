@@ -33,7 +33,9 @@ class DescribeRequest(_message.Message):
     PROTOCOL_VERSION_FIELD_NUMBER: _builtins.int
     SIDECAR_FIELD_NUMBER: _builtins.int
     protocol_version: _builtins.int
-    """The version of this contract the sidecar speaks: 1."""
+    """The version of this contract the sidecar speaks: 1. A worker answers with its
+    own version in any case; the sidecar decides whether they fit.
+    """
     sidecar: _builtins.str
     """Names this run of this sidecar."""
     def __init__(
@@ -179,7 +181,7 @@ class HookRun(_message.Message):
     ON_ERROR_FIELD_NUMBER: _builtins.int
     ON_REJECTED_FIELD_NUMBER: _builtins.int
     hook: _builtins.str
-    """Its name, as in the manifest."""
+    """Its name, as in the manifest. It is always of the run's hook type."""
     mode: _hook_pb2.Mode.ValueType
     """The mode it runs in, which the operator may have changed."""
     may_block: _builtins.bool
@@ -286,7 +288,10 @@ class HookResult(_message.Message):
 
     @_builtins.property
     def patch(self) -> _payload_pb2.Payload:
-        """The fields to replace or add."""
+        """The fields to replace or add, each whole: to change one member of a JSON
+        object, all its members are sent again, in a JSON library that keeps
+        64-bit integers and tells 1 from 1.0.
+        """
 
     @_builtins.property
     def block(self) -> _receipt_pb2.Violation:
@@ -306,7 +311,9 @@ class HookResult(_message.Message):
 
     @_builtins.property
     def rejected_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Fields of its patch that an SDK has already taken out as not writable."""
+        """Fields of its patch that an SDK has already taken out as not writable. A
+        worker without an SDK leaves it empty.
+        """
 
     def __init__(
         self,

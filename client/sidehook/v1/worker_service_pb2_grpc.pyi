@@ -35,12 +35,18 @@ class WorkerServiceStub:
      1. The sidecar calls Describe. The worker answers with its manifest. The
         sidecar checks it, keeps it, and puts its hooks into the plan.
      2. For each hook of each call the sidecar calls Run with exactly one hook.
-        The gRPC deadline is the time the hook has. The worker answers with one
-        HookResult: proceed, a patch of the changed fields, a block with a
-        violation, or an error. No answer set, or an index other than 0, is
-        malformed: a failure of the hook, never a silent "allow".
-     3. When the call ends first, the sidecar cancels the RPC. The worker stops
-        what it can; its answer is no longer awaited.
+        The worker answers with one HookResult: proceed, a patch of the changed
+        fields, a block with a violation, or an error. No answer set, or an index
+        other than 0, is malformed: a failure of the hook, never a silent "allow".
+        A worker may leave the hook's rights (HookRun) to the sidecar, which
+        applies them to every answer. A status other than OK is a failure too:
+        UNAVAILABLE is UNREACHABLE, RESOURCE_EXHAUSTED is OVERLOADED,
+        DEADLINE_EXCEEDED is TIMEOUT, NOT_FOUND (no such hook), INVALID_ARGUMENT
+        (not one hook) and UNIMPLEMENTED are MALFORMED, the others RAISED.
+     3. The sidecar keeps the time by its own clock and cancels the RPC when the
+        hook's time is over or the call has ended. The RPC's deadline lies a
+        little later, as a backstop. The worker stops what it can; its answer is
+        no longer awaited.
      4. Describe is called again from time to time, and after the connection came
         back. A worker that cannot be reached leaves its hooks in the plan, where
         they fail as unreachable.
@@ -78,12 +84,18 @@ class WorkerServiceAsyncStub(WorkerServiceStub):
      1. The sidecar calls Describe. The worker answers with its manifest. The
         sidecar checks it, keeps it, and puts its hooks into the plan.
      2. For each hook of each call the sidecar calls Run with exactly one hook.
-        The gRPC deadline is the time the hook has. The worker answers with one
-        HookResult: proceed, a patch of the changed fields, a block with a
-        violation, or an error. No answer set, or an index other than 0, is
-        malformed: a failure of the hook, never a silent "allow".
-     3. When the call ends first, the sidecar cancels the RPC. The worker stops
-        what it can; its answer is no longer awaited.
+        The worker answers with one HookResult: proceed, a patch of the changed
+        fields, a block with a violation, or an error. No answer set, or an index
+        other than 0, is malformed: a failure of the hook, never a silent "allow".
+        A worker may leave the hook's rights (HookRun) to the sidecar, which
+        applies them to every answer. A status other than OK is a failure too:
+        UNAVAILABLE is UNREACHABLE, RESOURCE_EXHAUSTED is OVERLOADED,
+        DEADLINE_EXCEEDED is TIMEOUT, NOT_FOUND (no such hook), INVALID_ARGUMENT
+        (not one hook) and UNIMPLEMENTED are MALFORMED, the others RAISED.
+     3. The sidecar keeps the time by its own clock and cancels the RPC when the
+        hook's time is over or the call has ended. The RPC's deadline lies a
+        little later, as a backstop. The worker stops what it can; its answer is
+        no longer awaited.
      4. Describe is called again from time to time, and after the connection came
         back. A worker that cannot be reached leaves its hooks in the plan, where
         they fail as unreachable.
@@ -117,12 +129,18 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
      1. The sidecar calls Describe. The worker answers with its manifest. The
         sidecar checks it, keeps it, and puts its hooks into the plan.
      2. For each hook of each call the sidecar calls Run with exactly one hook.
-        The gRPC deadline is the time the hook has. The worker answers with one
-        HookResult: proceed, a patch of the changed fields, a block with a
-        violation, or an error. No answer set, or an index other than 0, is
-        malformed: a failure of the hook, never a silent "allow".
-     3. When the call ends first, the sidecar cancels the RPC. The worker stops
-        what it can; its answer is no longer awaited.
+        The worker answers with one HookResult: proceed, a patch of the changed
+        fields, a block with a violation, or an error. No answer set, or an index
+        other than 0, is malformed: a failure of the hook, never a silent "allow".
+        A worker may leave the hook's rights (HookRun) to the sidecar, which
+        applies them to every answer. A status other than OK is a failure too:
+        UNAVAILABLE is UNREACHABLE, RESOURCE_EXHAUSTED is OVERLOADED,
+        DEADLINE_EXCEEDED is TIMEOUT, NOT_FOUND (no such hook), INVALID_ARGUMENT
+        (not one hook) and UNIMPLEMENTED are MALFORMED, the others RAISED.
+     3. The sidecar keeps the time by its own clock and cancels the RPC when the
+        hook's time is over or the call has ended. The RPC's deadline lies a
+        little later, as a backstop. The worker stops what it can; its answer is
+        no longer awaited.
      4. Describe is called again from time to time, and after the connection came
         back. A worker that cannot be reached leaves its hooks in the plan, where
         they fail as unreachable.

@@ -1,0 +1,1 @@
+"""Guardrails on well-kept libraries, each a worker file of its own."""
