@@ -34,7 +34,7 @@ class Limits(_message.Message):
     often 4 MiB, says so here. A run that is larger fails as OVERLOADED.
     """
     max_batch_bytes: _builtins.int
-    """The largest stream message, in bytes. 0 means 256 KiB."""
+    """The largest stream message, in bytes, at least 128. 0 means 256 KiB."""
     max_in_flight: _builtins.int
     """Runs or calls under way at once, on this stream or unary. 0 means 1024. One
     more is answered as OVERLOADED without being started.

@@ -472,8 +472,9 @@ type CallFailure struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What went wrong, a stable name in upper snake case: `HOOK_FAILED`,
 	// `DEADLINE_EXCEEDED`, `UNKNOWN_HOOK_TYPE`, `MALFORMED_REQUEST`,
-	// `PAYLOAD_TOO_LARGE`, `REQUIRED_HOOK_MISSING`, `UNKNOWN_SCOPE`, `DRAINING`,
-	// `OVERLOADED`, `CANCELLED`, `INTERNAL`.
+	// `PAYLOAD_TOO_LARGE`, `REQUIRED_HOOK_MISSING`, `UNKNOWN_SCOPE`,
+	// `SCOPE_HANDLE_UNKNOWN`, `UNKNOWN_PROTOCOL_VERSION`, `DRAINING`, `OVERLOADED`,
+	// `CANCELLED`, `INTERNAL`. Others may come.
 	Reason string `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
 	// A sentence that says who, what, and what to do. Never payload text.
 	Message string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`

@@ -31,7 +31,7 @@ type Limits struct {
 	// bounds unary runs too: a server that keeps its gRPC library's own limit,
 	// often 4 MiB, says so here. A run that is larger fails as OVERLOADED.
 	MaxMessageBytes uint64 `protobuf:"varint,1,opt,name=max_message_bytes,json=maxMessageBytes,proto3" json:"max_message_bytes,omitempty"`
-	// The largest stream message, in bytes. 0 means 256 KiB.
+	// The largest stream message, in bytes, at least 128. 0 means 256 KiB.
 	MaxBatchBytes uint64 `protobuf:"varint,2,opt,name=max_batch_bytes,json=maxBatchBytes,proto3" json:"max_batch_bytes,omitempty"`
 	// Runs or calls under way at once, on this stream or unary. 0 means 1024. One
 	// more is answered as OVERLOADED without being started.

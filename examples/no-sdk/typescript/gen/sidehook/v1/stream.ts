@@ -18,7 +18,7 @@ export interface Limits {
    * often 4 MiB, says so here. A run that is larger fails as OVERLOADED.
    */
   maxMessageBytes: bigint;
-  /** The largest stream message, in bytes. 0 means 256 KiB. */
+  /** The largest stream message, in bytes, at least 128. 0 means 256 KiB. */
   maxBatchBytes: bigint;
   /**
    * Runs or calls under way at once, on this stream or unary. 0 means 1024. One

@@ -1,0 +1,31 @@
+"""The gRPC channels of a client."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import grpc.aio
+
+from sidehook._manifest import Limits
+
+if TYPE_CHECKING:
+    from sidehook._client_settings import Settings
+
+_LARGEST_MESSAGE: Final = Limits().max_message_bytes + Limits().max_batch_bytes
+
+OPTIONS: Final = (
+    ("grpc.max_receive_message_length", _LARGEST_MESSAGE),
+    ("grpc.max_send_message_length", _LARGEST_MESSAGE),
+    # The sidecar is on this machine or inside the cluster, never behind a web proxy.
+    ("grpc.enable_http_proxy", 0),
+    # Attempts are spaced by this library; gRPC's own backoff, shared between channels,
+    # would add to that.
+    ("grpc.use_local_subchannel_pool", 1),
+)
+
+
+def open_channel(settings: Settings, target: str) -> grpc.aio.Channel:
+    """Return a channel that connects at once or fails at once, for the running loop."""
+    if settings.credentials is None:
+        return grpc.aio.insecure_channel(target, options=OPTIONS)
+    return grpc.aio.secure_channel(target, settings.credentials, options=OPTIONS)

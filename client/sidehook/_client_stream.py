@@ -1,0 +1,311 @@
+"""One InvokeStream: calls go out, answers come back, each to its own call.
+
+Everything here belongs to one event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from importlib import metadata
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from sidehook import _wire
+from sidehook._call import CallAnswer, CallRequest
+from sidehook._client_calls import CallTable, Stray
+from sidehook._client_errors import (
+    again,
+    broken,
+    closed,
+    deadline_exceeded,
+    lost,
+    other_version,
+    overloaded,
+    payload_too_large,
+)
+from sidehook._client_rpc import RpcEndedError, next_message, send
+from sidehook._errors import MalformedError, SidecarError
+from sidehook._frames import (
+    Frame,
+    FrameError,
+    InvokeTag,
+    Joiner,
+    VerdictTag,
+    decode_frame,
+    encode_frame,
+    pack,
+    unpack,
+)
+from sidehook._hello import SPLIT_FRAMES, ClientHello, SidecarHello
+from sidehook._manifest import PROTOCOL_VERSION
+from sidehook._mux import MessageTooLargeError, Outbox, OutboxError, OutboxFullError, pump
+
+if TYPE_CHECKING:
+    import grpc.aio
+
+    from sidehook._client_stats import Tally
+
+    Rpc: TypeAlias = grpc.aio.StreamStreamCall[bytes, bytes]
+
+METHOD: Final = "/sidehook.v1.HookService/InvokeStream"
+
+GRACE: Final = 0.25
+"""Seconds past its budget until a call without an answer is given up here.
+
+The sidecar answers before the budget is over, with a receipt; this is for one that
+does not answer at all.
+"""
+
+MAX_WAITING: Final = 16 * 1024
+"""Calls that may wait for a free place among those that the sidecar takes at once."""
+
+_MAX_SPLIT_ANSWERS: Final = 1024
+_CLOSING_TIME: Final = 2.0
+
+
+@dataclass(slots=True)
+class _Call:
+    """A call under way; `budget` in seconds."""
+
+    answer: asyncio.Future[CallAnswer]
+    budget: float
+
+
+class CallStream:
+    """The calls on one stream.
+
+    `open`, then `serve` until it ends. `leaving` is set once it takes no new calls,
+    because the sidecar is `draining` or is gone.
+    """
+
+    def __init__(self, target: str, tally: Tally) -> None:
+        self.leaving = asyncio.Event()
+        self.draining = False
+        self.hello = SidecarHello()
+        self._target = target
+        self._tally = tally
+        self._calls: CallTable[_Call] = CallTable()
+        self._outbox = Outbox()
+        self._slots = asyncio.Semaphore(self.hello.limits.max_in_flight)
+        self._waiting = 0
+        self._joiner = Joiner(ClientHello().limits.max_message_bytes, _MAX_SPLIT_ANSWERS)
+        self._actions: dict[int, Callable[[Frame], None]] = {
+            VerdictTag.ANSWER: self._answered,
+            VerdictTag.DRAINING: self._drain,
+        }
+
+    async def open(self, channel: grpc.aio.Channel) -> None:
+        """Open the stream and exchange hellos.
+
+        Raises RpcEndedError, MalformedError and ProtocolError.
+        """
+        self._rpc: Rpc = channel.stream_stream(METHOD)()
+        hello = ClientHello(sdk=_sdk(), capabilities=frozenset({SPLIT_FRAMES}))
+        frame = Frame(0, InvokeTag.HELLO, _wire.encode_client_hello(hello))
+        await send(self._rpc, pack([encode_frame(frame)]))
+        first, *rest = unpack(await next_message(self._rpc))
+        self._take_hello(decode_frame(first))
+        for octets in rest:
+            self._take(octets)
+
+    def _take_hello(self, frame: Frame) -> None:
+        if frame.tag != VerdictTag.HELLO:
+            raise broken(self._target, "its first frame is not a hello")
+        self.hello = hello = _wire.decode_sidecar_hello(frame.body)
+        if hello.protocol_version != PROTOCOL_VERSION:
+            raise other_version(self._target, hello.protocol_version)
+        self._slots = asyncio.Semaphore(hello.limits.max_in_flight)
+        self._outbox.configure(
+            max_batch_bytes=hello.limits.max_batch_bytes,
+            split_frames=SPLIT_FRAMES in hello.capabilities,
+            max_message_bytes=hello.limits.max_message_bytes,
+        )
+
+    async def serve(self) -> None:
+        """Run the stream until it ends; then no call is left without an answer or an error."""
+        writer = asyncio.create_task(self._write())
+        # Without a writer there is nothing to wait for: the reader must not wait for ever.
+        writer.add_done_callback(lambda _: self._outbox.closed or self._rpc.cancel())
+        error: SidecarError = closed()
+        try:
+            error = await self._read()
+        finally:
+            self.leaving.set()
+            self._slots.release()
+            self._outbox.close()
+            self._rpc.cancel()
+            writer.cancel()
+            await asyncio.gather(writer, return_exceptions=True)
+            for call in self._calls.close_all():
+                _fail(call, again(error))
+
+    async def ask(self, request: CallRequest, deadline: float) -> CallAnswer | None:
+        """Send a call and wait for its answer until `deadline`, in the loop's time.
+
+        None when the stream left before the call was sent: another stream may take it.
+        Raises SidecarError. Cancelling it cancels the call.
+        """
+        if not await self._slot(deadline):
+            return None
+        try:
+            return await self._asked(request, deadline)
+        finally:
+            self._slots.release()
+            self._close_when_left()
+
+    async def _slot(self, deadline: float) -> bool:
+        if self._slots.locked():
+            await self._wait_for_slot(deadline)
+        else:
+            await self._slots.acquire()
+        if self.leaving.is_set():
+            # Passes the word on to the next that waits.
+            self._slots.release()
+            return False
+        return True
+
+    async def _wait_for_slot(self, deadline: float) -> None:
+        limit = self.hello.limits.max_in_flight
+        if self._waiting >= MAX_WAITING:
+            raise overloaded(
+                f"{limit} calls are under way, which is all that the sidecar at {self._target} "
+                f"takes at once, and {MAX_WAITING} wait; make fewer calls at once",
+                target=self._target,
+            )
+        self._waiting += 1
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._slots.acquire()
+        except TimeoutError:
+            raise overloaded(
+                f"the budget ran out while the call waited for one of the {limit} that the "
+                f"sidecar at {self._target} takes at once; make fewer calls at once",
+                target=self._target,
+            ) from None
+        finally:
+            self._waiting -= 1
+
+    async def _asked(self, request: CallRequest, deadline: float) -> CallAnswer:
+        loop = asyncio.get_running_loop()
+        left = deadline - loop.time()
+        call = _Call(loop.create_future(), left if request.budget is None else request.budget)
+        call_id = self._calls.open(call)
+        try:
+            self._send(call_id, replace(request, budget=left))
+            timer = loop.call_at(deadline + GRACE, self._expire, call_id)
+            try:
+                return await call.answer
+            finally:
+                timer.cancel()
+        except asyncio.CancelledError:
+            self._tally.add("calls_cancelled")
+            raise
+        finally:
+            self._give_up(call_id)
+
+    def _send(self, call_id: int, request: CallRequest) -> None:
+        try:
+            self._outbox.put(call_id, InvokeTag.INVOKE, _wire.encode_invoke(request))
+        except OutboxError as error:
+            self._calls.close(call_id)
+            if isinstance(error, MessageTooLargeError):
+                raise payload_too_large(request.hook_type, error.size, error.limit) from error
+            raise overloaded(
+                f"the sidecar at {self._target} reads more slowly than this client sends: {error}",
+                target=self._target,
+            ) from error
+        self._tally.add("calls")
+
+    def _give_up(self, call_id: int) -> _Call | None:
+        """Cancel a call that is still under way, here and in the sidecar."""
+        call = self._calls.close(call_id)
+        if isinstance(call, Stray):
+            return None
+        self._joiner.drop(call_id)
+        self._outbox.cancel(call_id)
+        try:
+            self._outbox.put(call_id, InvokeTag.CANCEL)
+        except OutboxFullError:
+            # A sidecar that does not even read cancellations is lost.
+            self._rpc.cancel()
+        except OutboxError:
+            # The stream is closing, and takes the call with it.
+            pass
+        return call
+
+    def _expire(self, call_id: int) -> None:
+        call = self._give_up(call_id)
+        if call is not None:
+            self._tally.add("calls_expired")
+            _fail(call, deadline_exceeded(self._target, call.budget))
+
+    async def _write(self) -> None:
+        await pump(self._outbox, partial(send, self._rpc))
+        await self._rpc.done_writing()
+
+    async def _read(self) -> SidecarError:
+        """Take in frames until the stream ends; return why calls under way get no answer."""
+        try:
+            while True:
+                for octets in unpack(await next_message(self._rpc)):
+                    self._take(octets)
+        except MalformedError as error:
+            return broken(self._target, str(error), started=True)
+        except RpcEndedError as end:
+            return lost(self._target, end.why)
+
+    def _take(self, octets: bytes) -> None:
+        """Act on one frame. A bad one takes nothing with it but its own call."""
+        try:
+            frame = self._joiner.feed(decode_frame(octets))
+            if frame is not None:
+                self._actions.get(frame.tag, self._unknown)(frame)
+        except MalformedError as error:
+            self._tally.add("frames_malformed")
+            if isinstance(error, FrameError) and error.id:
+                self._fail_call(error.id, broken(self._target, str(error), started=True))
+
+    def _answered(self, frame: Frame) -> None:
+        try:
+            answer = _wire.decode_answer(frame.body)
+        except MalformedError as error:
+            raise FrameError(str(error), id=frame.id) from error
+        call = self._calls.close(frame.id)
+        if isinstance(call, Stray):
+            self._tally.add(call.value)
+        elif not call.answer.done():
+            call.answer.set_result(answer)
+
+    def _drain(self, _: Frame) -> None:
+        self.draining = True
+        self.leaving.set()
+        self._slots.release()
+        self._close_when_left()
+
+    def _unknown(self, frame: Frame) -> None:
+        raise FrameError(f"a frame of unknown kind {frame.tag}")
+
+    def _fail_call(self, call_id: int, error: SidecarError) -> None:
+        call = self._calls.close(call_id)
+        if isinstance(call, Stray):
+            self._tally.add(call.value)
+        else:
+            _fail(call, error)
+
+    def _close_when_left(self) -> None:
+        """Half-close a stream that takes no calls and has none left, and see it end."""
+        if self.leaving.is_set() and not self._calls and not self._outbox.closed:
+            self._outbox.close()
+            asyncio.get_running_loop().call_later(_CLOSING_TIME, self._rpc.cancel)
+
+
+@cache
+def _sdk() -> str:
+    return f"sidehook-python/{metadata.version('sidehook')}"
+
+
+def _fail(call: _Call, error: SidecarError) -> None:
+    if not call.answer.done():
+        call.answer.set_exception(error)

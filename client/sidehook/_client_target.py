@@ -1,0 +1,66 @@
+"""Where the sidecar is. The one place where the client reads the environment."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+TARGET_VARIABLE = "SIDEHOOK_TARGET"
+"""The environment variable that names the sidecar's target."""
+
+START_COMMAND = "sidehook serve"
+"""What a reader of an error runs to have a sidecar."""
+
+SOCKET_NAME = "sidehook.sock"
+SYSTEM_FOLDER = Path("/run/sidehook")
+
+# What is left of the 108 bytes of sockaddr_un after the byte that ends it.
+_MAX_SOCKET_PATH = 107
+
+
+def default_target() -> str:
+    """Return the target that clients use when none is given.
+
+    `SIDEHOOK_TARGET`; else the Unix socket `sidehook/sidehook.sock` in
+    `$XDG_RUNTIME_DIR` or `sidehook.sock` in `/run/sidehook`, whichever is there, and
+    when neither is, the one where a sidecar started by this user would put it.
+    """
+    named = os.environ.get(TARGET_VARIABLE)
+    if named:
+        return checked_target(named)
+    candidates = [folder / SOCKET_NAME for folder in _folders()]
+    there = (path for path in candidates if path.exists())
+    return checked_target(str(next(there, candidates[0])))
+
+
+def _folders() -> list[Path]:
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    return [Path(runtime) / "sidehook", SYSTEM_FOLDER] if runtime else [SYSTEM_FOLDER]
+
+
+def checked_target(target: str) -> str:
+    """Return a gRPC target for `target`: `unix:///path`, `/path` or `host:port`.
+
+    Raises ValueError for an empty one, and for a socket path that no system call takes.
+    """
+    if not target.strip():
+        raise ValueError("the target is empty; name unix:///path/to/sidehook.sock or host:port")
+    path = socket_path(target)
+    if path is None:
+        return target
+    if len(os.fsencode(path)) > _MAX_SOCKET_PATH:
+        raise ValueError(
+            f"the socket path {path} has {len(os.fsencode(path))} bytes and Unix sockets allow "
+            f"{_MAX_SOCKET_PATH}; use a shorter folder"
+        )
+    return f"unix://{path}" if path.startswith("/") else f"unix:{path}"
+
+
+def socket_path(target: str) -> str | None:
+    """Return the path of a Unix socket target, None for any other target."""
+    if target.startswith("/"):
+        return target
+    scheme, colon, path = target.partition(":")
+    if scheme != "unix" or not colon:
+        return None
+    return "/" + path.lstrip("/") if path.startswith("//") else path

@@ -1,0 +1,225 @@
+"""Values as JSON octets, exactly: what goes in comes out, or is refused by name (rule 11).
+
+`encode` is for the author of a value, `check` for the sidecar, which must be sure of
+octets that it passes on, and `decode` for whoever looks into a value.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from enum import Enum
+from itertools import chain
+from typing import Final, TypeAlias, cast
+
+import orjson
+
+from sidehook._call import Fields
+from sidehook._errors import EncodeError, MalformedError
+from sidehook._types import JSON, Value, ValueKind
+
+MAX_DEPTH: Final = 128
+"""How deep lists and objects may be nested in a value."""
+
+_MIN_INT: Final = -(2**63)
+_MAX_INT: Final = 2**64 - 1
+_INT_RANGE: Final = "[-2**63, 2**64 - 1]"
+# Without these, orjson would turn dates and dataclasses into something else unasked.
+_EXACT: Final = (
+    orjson.OPT_PASSTHROUGH_DATACLASS
+    | orjson.OPT_PASSTHROUGH_DATETIME
+    | orjson.OPT_PASSTHROUGH_SUBCLASS
+)
+_DIGITS_AS_ZEROS: Final = bytes(0x30 if 0x30 <= byte <= 0x39 else 0x20 for byte in range(256))
+# The shortest run of digits that can be an integer beyond 64 bit.
+_LONG_RUN: Final = b"0" * 19
+_SHOWN_NAME: Final = 64
+
+_Holder: TypeAlias = list[JSON] | dict[str, JSON]
+
+
+def encode(value: object, path: str) -> bytes:
+    """Encode `value` as JSON text; `path` names it in an error.
+
+    Takes None, bool, int, float, str, list, tuple and mappings with text keys, and
+    subclasses of these. Raises EncodeError, with the path to the culprit, for anything
+    else, and for what JSON cannot carry exactly: integers beyond 64 bit, NaN, Infinity,
+    lone surrogates, nesting deeper than 128.
+    """
+    try:
+        octets = orjson.dumps(value, option=_EXACT)
+    except orjson.JSONEncodeError:
+        return orjson.dumps(_exact(value, path, MAX_DEPTH), option=_EXACT)
+    # orjson turns some things into others unasked: NaN into null, a UUID into text. What
+    # reads back as equal is exact. This costs less than a look at every item in Python.
+    copy: JSON = orjson.loads(octets)
+    if copy == value and _is_shallow(octets, copy):
+        return octets
+    return orjson.dumps(_exact(value, path, MAX_DEPTH), option=_EXACT)
+
+
+def decode(octets: bytes) -> JSON:
+    """Decode JSON text; integers stay exact. Raises MalformedError.
+
+    A key that stands twice is not looked for: that is `check`'s work.
+    """
+    parsed = _parse(octets, "value")
+    if octets.translate(_DIGITS_AS_ZEROS).find(_LONG_RUN) < 0:
+        return parsed
+    # orjson reads an integer beyond 64 bit as a float.
+    return _parse_strictly(octets, "value")
+
+
+def check(octets: bytes, what: str) -> None:
+    """Make sure that `octets` keep every rule for JSON values; `what` names them.
+
+    Raises MalformedError: not JSON, not UTF-8, a byte order mark, a key that stands
+    twice in one object, an integer beyond 64 bit, a float beyond its range, a lone
+    surrogate, nesting deeper than 128.
+    """
+    _checked(octets, what)
+
+
+def check_object(octets: bytes, what: str) -> None:
+    """As `check`, and the value is an object."""
+    if not isinstance(_checked(octets, what), dict):
+        raise MalformedError(what, "must be a JSON object")
+
+
+def check_fields(fields: Fields) -> None:
+    """Check every JSON value of a patch or payload. Raises MalformedError naming the field."""
+    for name, value in fields.items():
+        if value.kind is ValueKind.JSON:
+            check(value.octets, f"field {shown(name)}")
+
+
+def encode_value(value: object, path: str) -> Value:
+    """Encode a field's value: bytes travel raw, everything else as JSON. Raises EncodeError."""
+    if isinstance(value, bytes | bytearray | memoryview):
+        return Value(ValueKind.RAW, bytes(value))
+    return Value(ValueKind.JSON, encode(value, path))
+
+
+def decode_value(value: Value) -> JSON | bytes:
+    """Decode a field's value. Raises MalformedError."""
+    return value.octets if value.kind is ValueKind.RAW else decode(value.octets)
+
+
+def shown(name: str) -> str:
+    """A name from outside, quoted and short enough for a message."""
+    return ascii(name if len(name) <= _SHOWN_NAME else f"{name[:_SHOWN_NAME]}…")
+
+
+def _exact(value: object, path: str, depth: int) -> JSON:
+    """A copy of `value` in built-in types; raises EncodeError with the path to what has none."""
+    match value:
+        case None | bool():
+            return value
+        case Enum() if not isinstance(value, str | int | float) or value.value != value:
+            raise EncodeError(path, f"an enum member of {type(value).__name__} is not a JSON value")
+        case str():
+            return _exact_text(value, path)
+        case int():
+            return _exact_integer(value, path)
+        case float():
+            return _exact_float(value, path)
+        case _ if depth == 0 and isinstance(value, Mapping | list | tuple):
+            raise EncodeError(path, f"nested deeper than {MAX_DEPTH}")
+        case Mapping():
+            return {
+                _exact_key(key, path): _exact(item, f"{path}.{_name(key)}", depth - 1)
+                for key, item in value.items()
+            }
+        case list() | tuple():
+            return [_exact(item, f"{path}[{i}]", depth - 1) for i, item in enumerate(value)]
+        case bytes() | bytearray() | memoryview():
+            raise EncodeError(path, "bytes can only be a whole field, not part of one")
+        case _:
+            raise EncodeError(path, f"{type(value).__name__} is not a JSON value")
+
+
+def _exact_text(value: str, path: str) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise EncodeError(path, f"a lone surrogate at character {error.start}") from None
+    return str.__str__(value)
+
+
+def _exact_integer(value: int, path: str) -> int:
+    if not _MIN_INT <= value <= _MAX_INT:
+        raise EncodeError(path, f"an integer must lie in {_INT_RANGE}; send others as text")
+    return int.__int__(value)
+
+
+def _exact_float(value: float, path: str) -> float:
+    if not math.isfinite(value):
+        raise EncodeError(path, "NaN and Infinity are not JSON values")
+    return float.__float__(value)
+
+
+def _exact_key(key: object, path: str) -> str:
+    if not isinstance(key, str):
+        raise EncodeError(path, f"the key of an object must be text, not {type(key).__name__}")
+    return _exact_text(key, f"{path}, a key")
+
+
+def _name(key: object) -> str:
+    return str(key)[:_SHOWN_NAME].encode("ascii", "backslashreplace").decode()
+
+
+def _parse(octets: bytes, what: str) -> JSON:
+    try:
+        return cast(JSON, orjson.loads(octets))
+    except orjson.JSONDecodeError as error:
+        # `msg` tells the fault and `pos` the place; neither holds any of the text.
+        raise MalformedError(what, f"not JSON: {error.msg} at {error.pos}") from None
+
+
+def _checked(octets: bytes, what: str) -> JSON:
+    parsed = _parse(octets, what)
+    if not _is_shallow(octets, parsed):
+        raise MalformedError(what, f"nested deeper than {MAX_DEPTH}")
+    # Whatever orjson reads otherwise than it stands (a key twice, a large integer) it writes
+    # otherwise too. Most writers write as it does, so this settles nearly every value in C.
+    if orjson.dumps(parsed) != octets:
+        _parse_strictly(octets, what)
+    return parsed
+
+
+def _is_shallow(octets: bytes, parsed: JSON) -> bool:
+    # So few brackets cannot be nested too deeply, and most values have fewer.
+    return octets.count(b"[") + octets.count(b"{") <= MAX_DEPTH or _fits(parsed)
+
+
+def _fits(parsed: JSON) -> bool:
+    level: list[_Holder] = [[parsed]]
+    for _ in range(MAX_DEPTH + 1):
+        items = chain.from_iterable(
+            [holder.values() if isinstance(holder, dict) else holder for holder in level]
+        )
+        level = [item for item in items if isinstance(item, (dict, list))]
+    return not level
+
+
+def _parse_strictly(octets: bytes, what: str) -> JSON:
+    """Parse octets that orjson took, slowly, and refuse what orjson lets pass."""
+
+    def unique(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
+        members = dict(pairs)
+        if len(members) != len(pairs):
+            raise MalformedError(what, "an object holds the same key twice")
+        return members
+
+    def integer(digits: str) -> int:
+        number = int(digits) if len(digits) <= 20 else _MAX_INT + 1
+        if not _MIN_INT <= number <= _MAX_INT:
+            raise MalformedError(what, f"an integer must lie in {_INT_RANGE}")
+        return number
+
+    try:
+        return cast(JSON, json.loads(octets, object_pairs_hook=unique, parse_int=integer))
+    except RecursionError:
+        # Inside the lost one of two values of one key, where nothing was counted.
+        raise MalformedError(what, f"nested deeper than {MAX_DEPTH}") from None

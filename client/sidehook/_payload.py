@@ -1,0 +1,195 @@
+"""The fields handed to a hook, as application and hooks read them. Pure.
+
+A payload is a mapping from field name to value and reads like an object:
+`payload.component_type`, `payload["component_type"]`. Values are decoded when they are
+first read, one by one, and nothing in a payload can be changed: a hook that wants
+another value returns `modify(payload, field=value)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NoReturn, Self, TypeAlias
+
+from sidehook._call import Fields, Receipt
+from sidehook._errors import EncodeError
+from sidehook._json import decode_value, encode_value
+from sidehook._types import JSON
+
+MAX_NAME_BYTES = 256
+"""The longest field name, in UTF-8 bytes."""
+
+
+def _refuse(*_: object, **__: object) -> NoReturn:
+    raise TypeError("payloads are read-only; return modify(payload, field=new_value) instead")
+
+
+class FrozenDict(dict[str, Any]):
+    """An object in a payload: a dict that cannot be changed. `dict(it)` is a copy that can."""
+
+    __slots__ = ()
+
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
+
+    def __copy__(self) -> dict[str, Any]:
+        return dict(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> dict[str, Any]:
+        return {name: _thaw(member) for name, member in self.items()}
+
+    def __reduce__(self) -> tuple[type[dict[str, Any]], tuple[dict[str, Any]]]:
+        return dict, (dict(self),)
+
+
+class FrozenList(list[Any]):
+    """An array in a payload: a list that cannot be changed. `list(it)` is a copy that can."""
+
+    __slots__ = ()
+
+    __setitem__ = __delitem__ = __iadd__ = __imul__ = _refuse
+    append = clear = extend = insert = pop = _refuse
+    remove = reverse = sort = _refuse
+
+    def __copy__(self) -> list[Any]:
+        return list(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> list[Any]:
+        return [_thaw(item) for item in self]
+
+    def __reduce__(self) -> tuple[type[list[Any]], tuple[list[Any]]]:
+        return list, (list(self),)
+
+
+Frozen: TypeAlias = "None | bool | int | float | str | bytes | FrozenList | FrozenDict"
+"""What a field of a payload reads as."""
+
+
+def _freeze(value: JSON | bytes) -> Frozen:
+    if isinstance(value, dict):
+        return FrozenDict({name: _freeze(member) for name, member in value.items()})
+    if isinstance(value, list):
+        return FrozenList([_freeze(item) for item in value])
+    return value
+
+
+def _thaw(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _thaw(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_thaw(item) for item in value]
+    return value
+
+
+class MissingFieldError(KeyError, AttributeError):
+    """The payload has no such field. A KeyError for items, an AttributeError for attributes."""
+
+    def __init__(self, name: str, present: Iterator[str]) -> None:
+        super().__init__(name)
+        self.name = name
+        self._present = ", ".join(present) or "none at all"
+
+    def __str__(self) -> str:
+        return f"the payload has no field {self.name!r}; its fields are: {self._present}"
+
+
+class Payload(Mapping[str, Any]):
+    """The fields of one call, read-only, decoded as they are read.
+
+    A field whose name is also a name of this class (`get`, `items`, `receipt`, …) is
+    reached as an item. `copy.deepcopy(payload[name])` is a copy that can be changed.
+
+    `receipt` tells what happened to the hooks, on a payload that a client's `invoke`
+    returned. Elsewhere, and when the client went on without a verdict, it is None.
+    """
+
+    __slots__ = ("_fields", "_values", "receipt")
+
+    _fields: dict[str, Any]
+    _values: dict[str, Frozen]
+    receipt: Receipt | None
+
+    def __init__(self, fields: Fields, *, receipt: Receipt | None = None) -> None:
+        # The one place that writes these: assigning to an attribute is refused below.
+        object.__setattr__(self, "_fields", dict(fields))
+        object.__setattr__(self, "_values", {})
+        object.__setattr__(self, "receipt", receipt)
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, object]) -> Self:
+        """Encode plain values: what JSON can carry, and `bytes` as they are.
+
+        Raises EncodeError, which holds the path to the value, for anything else.
+        """
+        if isinstance(values, Payload):
+            return cls(values.wire_fields)
+        return cls({_checked(name): encode_value(value, name) for name, value in values.items()})
+
+    @property
+    def wire_fields(self) -> Fields:
+        """The fields as they travel: name to opaque value."""
+        return self._fields
+
+    def patched(self, patch: Fields, *, receipt: Receipt | None = None) -> Self:
+        """Return a payload with the patch's fields in place of this one's."""
+        return type(self)({**self._fields, **patch}, receipt=receipt)
+
+    def __getitem__(self, name: str) -> Any:
+        if name in self._values:
+            return self._values[name]
+        if name not in self._fields:
+            raise MissingFieldError(name, iter(self._fields))
+        value = self._values[name] = _freeze(decode_value(self._fields[name]))
+        return value
+
+    def __getattr__(self, name: str) -> Any:
+        # The first: a copy under construction has no fields to ask for yet.
+        if name in Payload.__slots__ or name.startswith("__"):
+            raise AttributeError(name)
+        return self[name]
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        _refuse()
+
+    __delattr__ = __setitem__ = __delitem__ = _refuse
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fields)
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._fields
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self._fields})
+
+    def __repr__(self) -> str:
+        # Names only: a repr ends up in logs, where payload text must not.
+        return f"{type(self).__name__}({', '.join(self._fields)})"
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (type(self), self._fields, self.receipt)
+
+
+def _restored(view: type[Payload], fields: Fields, receipt: Receipt | None) -> Payload:
+    return view(fields, receipt=receipt)
+
+
+def _checked(name: object) -> str:
+    if not isinstance(name, str):
+        raise EncodeError(repr(name), f"a field's name is text, not {type(name).__name__}")
+    try:
+        octets = name.encode()
+    except UnicodeEncodeError:
+        raise EncodeError(ascii(name), "a field's name is valid Unicode") from None
+    if not 1 <= len(octets) <= MAX_NAME_BYTES:
+        raise EncodeError(name[:40], f"a field's name has 1 to {MAX_NAME_BYTES} bytes")
+    return name

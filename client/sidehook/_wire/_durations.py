@@ -1,0 +1,40 @@
+"""Durations of the contract: seconds as floats here, whole nanoseconds on the wire."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from google.protobuf.duration_pb2 import Duration
+
+from sidehook._errors import MalformedError
+
+_NANOS: Final = 10**9
+# The range that google.protobuf.Duration documents: ten thousand years.
+_MAX_SECONDS: Final = 315_576_000_000
+
+
+def write_duration(target: Duration, seconds: float) -> None:
+    """Set a duration. What is below 0 is written as 0, and never what is over 0.
+
+    Raises ValueError or OverflowError for NaN and Infinity.
+    """
+    nanos = 0 if seconds <= 0 else max(1, round(seconds * _NANOS))
+    target.seconds, target.nanos = divmod(nanos, _NANOS)
+    # A duration of 0 is not the same as none.
+    target.SetInParent()
+
+
+def read_duration(source: Duration, what: str) -> float:
+    """Read a duration in seconds, 0 or more. Raises MalformedError."""
+    seconds, nanos = source.seconds, source.nanos
+    if not (0 <= seconds <= _MAX_SECONDS and 0 <= nanos < _NANOS):
+        raise MalformedError(what, "must be a duration of 0 or more")
+    return (seconds * _NANOS + nanos) / _NANOS
+
+
+def read_positive(source: Duration, what: str) -> float:
+    """Read a duration in seconds, over 0. Raises MalformedError."""
+    seconds = read_duration(source, what)
+    if seconds == 0:
+        raise MalformedError(what, "must be over 0")
+    return seconds

@@ -1,0 +1,93 @@
+"""Payloads and patches: field names and opaque values, each name once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, Protocol, cast
+
+from sidehook._call import Fields
+from sidehook._errors import EncodeError, MalformedError
+from sidehook._json import shown
+from sidehook._types import Value, ValueKind
+from sidehook.v1 import payload_pb2
+
+MAX_NAME_BYTES: Final = 256
+"""The longest name of a field, in bytes of UTF-8."""
+
+_JSON: Final = ValueKind.JSON
+_RAW: Final = ValueKind.RAW
+
+
+class _Entry(Protocol):
+    """One entry of the list that the twin has in place of the map of fields."""
+
+    key: str
+
+    @property
+    def value(self) -> payload_pb2.Value: ...
+
+
+class _Entries(Iterable[_Entry], Protocol):
+    def add(self) -> _Entry: ...
+
+    def __len__(self) -> int: ...
+
+
+def payload_bytes(fields: Fields) -> int:
+    """The size that limits are about: names and octets, in bytes."""
+    return sum(len(name.encode()) + len(value.octets) for name, value in fields.items())
+
+
+def write_payload(target: payload_pb2.Payload, fields: Fields) -> None:
+    """Set a payload, its fields in the order of `fields`. Raises EncodeError for a bad name."""
+    problem = _bad_name(fields)
+    if problem:
+        raise EncodeError("payload", problem)
+    add = _entries(target).add
+    for name, (kind, octets) in fields.items():
+        entry = add()
+        entry.key = name
+        if kind is _JSON:
+            entry.value.json = octets
+        else:
+            entry.value.raw = octets
+    target.SetInParent()
+
+
+def read_payload(source: payload_pb2.Payload, what: str) -> Fields:
+    """Read a payload.
+
+    Raises MalformedError: a name twice, empty or too long, a value of no kind or of two.
+    """
+    entries = _entries(source)
+    fields: dict[str, Value] = {}
+    for entry in entries:
+        name, value = entry.key, entry.value
+        if value.HasField("json"):
+            if value.HasField("raw"):
+                raise MalformedError(what, f"the field {shown(name)} has two kinds")
+            fields[name] = Value(_JSON, value.json)
+        elif value.HasField("raw"):
+            fields[name] = Value(_RAW, value.raw)
+        else:
+            raise MalformedError(what, f"the field {shown(name)} has no kind")
+    if len(fields) != len(entries):
+        raise MalformedError(what, "a field stands twice")
+    problem = _bad_name(fields)
+    if problem:
+        raise MalformedError(what, problem)
+    return fields
+
+
+def _bad_name(fields: Fields) -> str | None:
+    for name in fields:
+        if not name:
+            return "a field has an empty name"
+        # A character takes four bytes at most.
+        if len(name) > MAX_NAME_BYTES // 4 and len(name.encode()) > MAX_NAME_BYTES:
+            return f"the name of field {shown(name)} is over {MAX_NAME_BYTES} bytes"
+    return None
+
+
+def _entries(payload: payload_pb2.Payload) -> _Entries:
+    return cast(_Entries, payload.fields)

@@ -1,0 +1,236 @@
+"""Runs and what hooks answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final, assert_never
+
+from sidehook._call import Violation
+from sidehook._errors import EncodeError, MalformedError
+from sidehook._run import (
+    HookAnswer,
+    HookFailure,
+    HookResult,
+    HookRun,
+    NothingToSay,
+    Patch,
+    RunRequest,
+)
+from sidehook._types import FailureClass
+from sidehook._wire._context import (
+    read_call_end,
+    read_context,
+    read_state,
+    write_call_end,
+    write_context,
+    write_state,
+)
+from sidehook._wire._durations import read_duration, read_positive, write_duration
+from sidehook._wire._enums import FAILURE_CLASSES, MODES, ON_REJECTED
+from sidehook._wire._manifest import read_policy, write_policy
+from sidehook._wire._payload import read_payload, write_payload
+from sidehook._wire._receipt import read_violation, write_violation
+from sidehook._wire._schema import HookResult as ResultMessage
+from sidehook._wire._schema import RunRequest as RunMessage
+from sidehook._wire._schema import RunResponse, lone_surrogate, parse
+from sidehook.v1 import worker_service_pb2
+
+MAX_ANNOTATIONS: Final = 16
+"""The annotations of one result."""
+
+MAX_ANNOTATION_BYTES: Final = 256
+"""The size of one annotation, name and text together."""
+
+# The classes that a worker may give its own failure; any other counts as raised.
+_OWN_FAILURES: Final = frozenset(
+    {FailureClass.RAISED, FailureClass.MALFORMED, FailureClass.OVERLOADED}
+)
+
+
+def encode_run(request: RunRequest) -> bytes:
+    """Serialize a run. A time left below 0 is written as 0."""
+    message = RunMessage()
+    message.call_id = request.call_id
+    message.hook_type = request.hook_type
+    for step in request.steps:
+        hooks = message.steps.add().hooks
+        for hook in step:
+            _write_hook_run(hooks.add(), hook)
+    write_payload(message.payload, request.fields)
+    write_context(message.context, request.context)
+    write_duration(message.time_left, request.time_left)
+    if request.call_end is not None:
+        write_call_end(message.call_end, request.call_end)
+    message.idempotency_key = request.idempotency_key
+    return message.SerializeToString()
+
+
+def decode_run(octets: bytes) -> RunRequest:
+    """Parse a run. Raises MalformedError."""
+    message = parse(RunMessage, octets, "RunRequest")
+    if not message.HasField("time_left"):
+        raise MalformedError("RunRequest.time_left", "must be set")
+    has_end = message.HasField("call_end")
+    return RunRequest(
+        call_id=message.call_id,
+        hook_type=message.hook_type,
+        steps=_read_steps(message.steps),
+        fields=read_payload(message.payload, "RunRequest.payload"),
+        context=read_context(message.context, "RunRequest.context"),
+        time_left=read_duration(message.time_left, "RunRequest.time_left"),
+        call_end=read_call_end(message.call_end, "RunRequest.call_end") if has_end else None,
+        idempotency_key=message.idempotency_key,
+    )
+
+
+def encode_result(result: HookResult) -> bytes:
+    """Serialize what a hook answered.
+
+    Raises EncodeError: a bad field name, annotations over their limits, a lone surrogate.
+    """
+    message = ResultMessage()
+    _write_result(message, result)
+    return message.SerializeToString()
+
+
+def decode_result(octets: bytes, *, hooks: int = 1) -> HookResult:
+    """Parse what a hook answered, in a run of so many `hooks`.
+
+    Raises MalformedError: none or two answers, an index outside the run, a broken patch.
+    """
+    return _read_result(parse(ResultMessage, octets, "HookResult"), hooks)
+
+
+def encode_run_response(result: HookResult) -> bytes:
+    """Serialize the answer to a unary run. Raises EncodeError as `encode_result` does."""
+    message = RunResponse()
+    _write_result(message.result, result)
+    message.result.SetInParent()
+    return message.SerializeToString()
+
+
+def decode_run_response(octets: bytes) -> HookResult:
+    """Parse the answer to a unary run, which is of one hook. Raises MalformedError."""
+    return _read_result(parse(RunResponse, octets, "RunResponse").result, 1)
+
+
+def _write_hook_run(target: worker_service_pb2.HookRun, hook: HookRun) -> None:
+    target.hook = hook.hook
+    target.mode = MODES.number(hook.mode)
+    target.may_block = hook.may_block
+    target.may_modify = hook.may_modify
+    target.writable_fields.extend(sorted(hook.writable_fields))
+    write_duration(target.timeout, hook.timeout)
+    write_policy(target.on_error, hook.on_error)
+    target.on_rejected = ON_REJECTED.number(hook.on_rejected)
+
+
+def _read_steps(
+    sources: Iterable[worker_service_pb2.RunStep],
+) -> tuple[tuple[HookRun, ...], ...]:
+    steps = tuple([tuple([_read_hook_run(hook) for hook in step.hooks]) for step in sources])
+    if not steps or not all(steps):
+        raise MalformedError("RunRequest.steps", "a run needs a step, and each step a hook")
+    return steps
+
+
+def _read_hook_run(source: worker_service_pb2.HookRun) -> HookRun:
+    what = "RunRequest.steps.hooks"
+    return HookRun(
+        hook=source.hook,
+        mode=MODES.member(source.mode, f"{what}.mode"),
+        may_block=source.may_block,
+        may_modify=source.may_modify,
+        writable_fields=frozenset(source.writable_fields),
+        timeout=read_positive(source.timeout, f"{what}.timeout"),
+        on_error=read_policy(source.on_error, f"{what}.on_error"),
+        on_rejected=ON_REJECTED.member(source.on_rejected, f"{what}.on_rejected"),
+    )
+
+
+def _write_result(target: worker_service_pb2.HookResult, result: HookResult) -> None:
+    problem = _bad_annotations(result.annotations)
+    if problem:
+        raise EncodeError("annotations", problem)
+    try:
+        _write_checked(target, result)
+    except UnicodeEncodeError as error:
+        raise EncodeError("answer", lone_surrogate(error)) from None
+
+
+def _write_checked(target: worker_service_pb2.HookResult, result: HookResult) -> None:
+    target.index = result.index
+    answer = result.answer
+    match answer:
+        case NothingToSay():
+            target.proceed.SetInParent()
+        case Patch():
+            write_payload(target.patch, answer.fields)
+        case Violation():
+            write_violation(target.block, answer)
+        case HookFailure():
+            _write_hook_failure(target.error, answer)
+        case _:
+            assert_never(answer)
+    write_state(target.state, result.state)
+    if result.annotations:
+        target.annotations.update(result.annotations)
+    target.rejected_fields.extend(result.rejected_fields)
+
+
+def _read_result(source: worker_service_pb2.HookResult, hooks: int) -> HookResult:
+    if source.index >= hooks:
+        raise MalformedError("HookResult.index", f"{source.index} in a run of {hooks} hooks")
+    annotations = dict(source.annotations)
+    problem = _bad_annotations(annotations)
+    if problem:
+        raise MalformedError("HookResult.annotations", problem)
+    return HookResult(
+        answer=_read_answer(source),
+        index=source.index,
+        state=read_state(source.state, "HookResult.state"),
+        annotations=annotations,
+        rejected_fields=tuple(source.rejected_fields),
+    )
+
+
+def _read_answer(source: worker_service_pb2.HookResult) -> HookAnswer:
+    answers: list[HookAnswer] = []
+    if source.HasField("proceed"):
+        answers.append(NothingToSay())
+    if source.HasField("patch"):
+        answers.append(Patch(read_payload(source.patch, "HookResult.patch")))
+    if source.HasField("block"):
+        answers.append(read_violation(source.block))
+    if source.HasField("error"):
+        answers.append(_read_hook_failure(source.error))
+    if len(answers) != 1:
+        raise MalformedError("HookResult.answer", f"{len(answers)} are set in place of one")
+    return answers[0]
+
+
+def _bad_annotations(annotations: Mapping[str, str]) -> str | None:
+    if len(annotations) > MAX_ANNOTATIONS:
+        return f"over {MAX_ANNOTATIONS} entries"
+    for name, text in annotations.items():
+        if len(name) + len(text) > MAX_ANNOTATION_BYTES // 4 and (
+            len(name.encode()) + len(text.encode()) > MAX_ANNOTATION_BYTES
+        ):
+            return f"an entry of over {MAX_ANNOTATION_BYTES} bytes"
+    return None
+
+
+def _write_hook_failure(target: worker_service_pb2.HookError, failure: HookFailure) -> None:
+    target.failure_class = FAILURE_CLASSES.number(failure.failure_class)
+    target.code = failure.code
+    target.message = failure.message
+    target.SetInParent()
+
+
+def _read_hook_failure(source: worker_service_pb2.HookError) -> HookFailure:
+    given = FAILURE_CLASSES.find(source.failure_class)
+    return HookFailure(
+        failure_class=given if given in _OWN_FAILURES else FailureClass.RAISED,
+        code=source.code,
+        message=source.message,
+    )

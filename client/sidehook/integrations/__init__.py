@@ -1,0 +1,1 @@
+"""Adapters between Sidehook and the frameworks that applications are written in."""

@@ -1,0 +1,161 @@
+"""`python -m sidehook.worker`, and what `sidehook worker` runs."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from sidehook._errors import DefinitionError
+
+EXIT_USAGE = 64
+"""The worker was asked for something that cannot be: hooks, names, addresses, manifest."""
+
+EXIT_PROTOCOL = 76
+"""The sidecar speaks another version of the contract."""
+
+_LEVELS = ("debug", "info", "warning", "error")
+
+# Measured: gRPC's own event engine makes a stream's round trip half as slow again.
+_FASTER_GRPC = "-event_engine_client,-event_engine_listener"
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that ends with the exit code for wrong usage."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(EXIT_USAGE, f"{self.prog}: {message}\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Serve the hooks of files and modules; return the process's exit code. Blocks.
+
+    `argv` are the arguments without the program's name, the process's own when None.
+    """
+    options = _parser().parse_args(argv)
+    logging.basicConfig(
+        level=options.log_level.upper(),
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+        stream=sys.stderr,
+    )
+    os.environ.setdefault("GRPC_EXPERIMENTS", _FASTER_GRPC)
+    # Only now: gRPC reads that variable when it is imported.
+    from sidehook.worker._errors import UnknownProtocolError, WorkerError
+    from sidehook.worker._lifecycle import serve, worker_name
+
+    # As when Python runs a script there: modules named on the command line are found.
+    sys.path.insert(0, os.getcwd())
+    try:
+        name = worker_name(options.source) if options.name is None else options.name
+        serve(
+            *_items(options),
+            attach=options.attach,
+            listen=options.listen,
+            name=name,
+            instance=options.instance,
+            tenant=options.tenant,
+            max_threads=options.threads,
+            grace=options.grace,
+        )
+    except UnknownProtocolError as error:
+        return _fail(EXIT_PROTOCOL, error)
+    except (DefinitionError, WorkerError) as error:
+        return _fail(EXIT_USAGE, error)
+    return 0
+
+
+def _items(options: argparse.Namespace) -> Sequence[object]:
+    """Return what is to be served. Loads the sources when they are written for mellea."""
+    if not options.mellea:
+        if options.on_error is not None:
+            raise DefinitionError("--on-error goes with --mellea: other hooks say it themselves")
+        items: Sequence[object] = options.source
+        return items
+    from sidehook.integrations.mellea_worker import mellea_hooks
+
+    hooks = mellea_hooks(options.source, fails_open=options.on_error == "mellea")
+    if options.on_error == "mellea":
+        # Not a log line, which a level could hide.
+        sys.stderr.write(
+            "--on-error mellea: a hook that fails is ignored, as in mellea, and guards nothing\n"
+        )
+    return hooks
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="sidehook worker",
+        description="Serve the hooks of Python files and modules to a sidecar.",
+    )
+    parser.add_argument(
+        "source", nargs="+", metavar="FILE_OR_MODULE", help="a .py file, or a module by its name"
+    )
+    parser.add_argument(
+        "--mellea",
+        action="store_true",
+        help="the sources are written for mellea: serve its hooks, plugins and plugin sets",
+    )
+    parser.add_argument(
+        "--on-error",
+        choices=("sidehook", "mellea"),
+        help="with --mellea, what a hook that fails does to the call: what its mode says here "
+        "(sidehook, the default), or nothing, as in mellea",
+    )
+    way = parser.add_mutually_exclusive_group()
+    way.add_argument(
+        "--attach",
+        metavar="TARGET",
+        help="the sidecar's registration socket, unix:///path or host:port "
+        "(default: SIDEHOOK_WORKERS_TARGET, else workers.sock beside the sidecar's socket)",
+    )
+    way.add_argument(
+        "--listen",
+        metavar="ADDRESS",
+        help="be dialled by sidecars at unix:///path or host:port instead",
+    )
+    parser.add_argument(
+        "--name", help="the worker's name (default: that of the first file or module)"
+    )
+    parser.add_argument("--instance", help="this process among replicas (default: host:pid)")
+    parser.add_argument("--tenant", default="", help="whose calls may name the hooks' scopes")
+    parser.add_argument(
+        "--threads", type=_positive, default=16, help="blocking handlers at once (default: 16)"
+    )
+    parser.add_argument(
+        "--grace",
+        type=_seconds,
+        default=10.0,
+        metavar="SECONDS",
+        help="how long runs may go on after SIGTERM (default: 10)",
+    )
+    parser.add_argument("--log-level", choices=_LEVELS, default="info", help="default: info")
+    return parser
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no number of at least 1")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is no number of seconds")
+    return seconds
+
+
+def _fail(code: int, error: Exception) -> int:
+    sys.stderr.write(f"sidehook worker: {error}\n")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,216 @@
+"""From a run to the result of its hook: finds the handler, calls it, checks what it says.
+
+Knows nothing of streams and sockets. Whoever drives it decides when a run is cancelled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import socket
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from importlib import metadata
+from typing import cast
+
+from sidehook._errors import DefinitionError
+from sidehook._hello import SPLIT_FRAMES
+from sidehook._manifest import HookSpec, Limits, WorkerManifest
+from sidehook._payload import Payload
+from sidehook._run import HookAnswer, HookFailure, HookResult, RunRequest
+from sidehook._types import FailureClass
+from sidehook._views import VIEWS
+from sidehook.worker._answers import checked, not_one_hook, overloaded, raised, with_state
+from sidehook.worker._collect import Hook, Item, collect
+from sidehook.worker._context import Cancellation, Context
+from sidehook.worker._threads import DEFAULT_MAX_THREADS, PoolFullError, Threads
+
+CAPABILITIES = frozenset({SPLIT_FRAMES})
+"""What this library can do beyond the base contract."""
+
+_WORKER_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DispatchStats:
+    """How busy a worker is: blocking handlers that run, that wait, and how many could run."""
+
+    busy_threads: int
+    waiting: int
+    threads: int
+
+
+class Dispatcher:
+    """Serves the hooks of one worker: `run` calls one, `manifest` introduces them all.
+
+    `hooks` is whatever `collect` understands. `instance` names this process among the
+    replicas, host and process id when not given. At most `max_threads` blocking handlers
+    run at once and at most `max_waiting` wait; one more is answered as OVERLOADED.
+    Coroutine handlers run on the loop that awaits `run`; several loops may.
+
+    Raises DefinitionError for hooks that cannot be served and for a bad worker name.
+    """
+
+    def __init__(
+        self,
+        hooks: Iterable[Item],
+        worker_name: str,
+        *,
+        instance: str | None = None,
+        tenant: str = "",
+        max_threads: int = DEFAULT_MAX_THREADS,
+        max_waiting: int = 256,
+        limits: Limits | None = None,
+    ) -> None:
+        self._manifest = WorkerManifest(
+            worker=check_worker_name(worker_name),
+            instance=f"{socket.gethostname()}:{os.getpid()}" if instance is None else instance,
+            hooks=(),
+            capabilities=CAPABILITIES,
+            limits=Limits() if limits is None else limits,
+            sdk=f"sidehook-python/{metadata.version('sidehook')}",
+            tenant=tenant,
+        )
+        self._hooks: Mapping[str, Hook] = {hook.spec.name: hook for hook in collect(hooks)}
+        self._threads = Threads(max_threads, max_waiting=max_waiting)
+
+    @property
+    def worker(self) -> str:
+        """The worker's name."""
+        return self._manifest.worker
+
+    @property
+    def limits(self) -> Limits:
+        """What this worker accepts on a stream."""
+        return self._manifest.limits
+
+    @property
+    def hooks(self) -> tuple[HookSpec, ...]:
+        """What is served, as it is proposed to the sidecar."""
+        return tuple(hook.spec for hook in self._hooks.values())
+
+    @property
+    def stats(self) -> DispatchStats:
+        """How busy the threads for blocking handlers are."""
+        threads = self._threads
+        return DispatchStats(
+            busy_threads=threads.busy, waiting=threads.waiting, threads=threads.slots
+        )
+
+    def manifest(self) -> WorkerManifest:
+        """Return how the worker introduces itself."""
+        return replace(self._manifest, hooks=self.hooks)
+
+    async def run(
+        self, request: RunRequest, *, on_started: Callable[[], None] | None = None
+    ) -> HookResult:
+        """Run the one hook of `request` and return what it answered, failures included.
+
+        `on_started` is called on the loop when the handler is about to be called, which
+        for a blocking one is when it gets a thread. Cancelling the task that awaits this
+        cancels a coroutine handler; a blocking one is told by `ctx.cancelled` and keeps
+        its thread until it returns.
+        """
+        names = [run.hook for step in request.steps for run in step]
+        if len(names) != 1:
+            return HookResult(answer=not_one_hook(len(names)))
+        hook = self._hooks.get(names[0])
+        if hook is None or hook.spec.hook_type != request.hook_type:
+            return HookResult(answer=self._not_served(names[0], request.hook_type))
+        cancellation = Cancellation(asyncio.current_task())
+        context = Context(request, request.steps[0][0], cancellation)
+        started = on_started or _ignore
+        payload = _payload_for(hook.spec, request)
+        if hook.is_async:
+            answer = await _run_coroutine(hook, payload, context, started)
+        else:
+            answer = await self._run_blocking(hook, payload, context, started, cancellation)
+        return with_state(hook, context, answer)
+
+    def close(self) -> None:
+        """Let idle threads end. Blocking handlers that still run are left alone. Idempotent."""
+        self._threads.close()
+
+    async def _run_blocking(
+        self,
+        hook: Hook,
+        payload: Payload,
+        context: Context,
+        started: Callable[[], None],
+        cancellation: Cancellation,
+    ) -> HookAnswer:
+        loop = asyncio.get_running_loop()
+
+        def call() -> HookAnswer:
+            if context.time_left() <= 0:
+                return overloaded(
+                    hook, "EXPIRED_IN_QUEUE", "its time ran out before a thread was free"
+                )
+            loop.call_soon_threadsafe(started)
+            return _call_blocking(hook, payload, context)
+
+        try:
+            return await self._threads.run(call)
+        except PoolFullError:
+            return overloaded(
+                hook,
+                "NO_THREAD",
+                f"all {self._threads.slots} threads are busy and the queue is full",
+            )
+        except asyncio.CancelledError:
+            cancellation.end()
+            raise
+
+    def _not_served(self, name: str, hook_type: str) -> HookFailure:
+        known = ", ".join(f"{s.name} ({s.hook_type})" for s in self.hooks) or "none"
+        return HookFailure(
+            failure_class=FailureClass.RAISED,
+            code="UNKNOWN_HOOK",
+            message=f"worker {self.worker} serves no hook {name} for {hook_type}; "
+            f"it serves {known}",
+        )
+
+
+def check_worker_name(name: str) -> str:
+    """Return `name`; raises DefinitionError unless a worker may be called that."""
+    if not _WORKER_NAME.fullmatch(name):
+        raise DefinitionError(
+            f"{name!r} is no name for a worker: 1 to 128 of letters, digits, _ - and ."
+        )
+    return name
+
+
+def _ignore() -> None:
+    """Nobody wants to know that a hook started."""
+
+
+def _payload_for(spec: HookSpec, request: RunRequest) -> Payload:
+    fields = request.fields
+    if spec.fields is not None:
+        fields = {name: fields[name] for name in spec.fields if name in fields}
+    return VIEWS.get(request.hook_type, Payload)(fields)
+
+
+async def _run_coroutine(
+    hook: Hook, payload: Payload, context: Context, started: Callable[[], None]
+) -> HookAnswer:
+    started()
+    try:
+        # The collector looked: this handler is a coroutine function.
+        returned = await cast("Awaitable[object]", hook.handler(payload, context))
+        return checked(hook, returned)
+    except (KeyboardInterrupt, GeneratorExit):
+        # The process or the loop ends, which is not the handler's doing.
+        raise
+    except BaseException as error:
+        if isinstance(error, asyncio.CancelledError) and context.cancelled:
+            raise
+        return raised(hook, context, error)
+
+
+def _call_blocking(hook: Hook, payload: Payload, context: Context) -> HookAnswer:
+    try:
+        return checked(hook, hook.handler(payload, context))
+    except BaseException as error:  # in a thread of its own, so nothing may escape
+        return raised(hook, context, error)

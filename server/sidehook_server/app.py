@@ -1,0 +1,378 @@
+"""The composition root: makes a whole sidecar of its parts, runs it, and takes it down.
+
+The only module that constructs everything. What the parts do is theirs to say.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import logging
+import os
+import secrets
+import signal
+import sys
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final, TextIO
+
+import uvloop
+
+from sidehook._hello import SPLIT_FRAMES, SidecarHello
+from sidehook._manifest import Limits
+from sidehook_server.config.model import Config
+from sidehook_server.dispatch.detached import DetachedLimits
+from sidehook_server.dispatch.dispatcher import Dispatcher, DispatchLimits, DrainReport
+from sidehook_server.dispatch.links import LinkTable
+from sidehook_server.ops.admin import AdminServer, Page, Pages
+from sidehook_server.ops.background import Background
+from sidehook_server.ops.clock import MonotonicClock
+from sidehook_server.ops.effects import EffectRunner
+from sidehook_server.ops.health import Health, Probe
+from sidehook_server.ops.logs import log_event
+from sidehook_server.ops.manifest_store import ManifestStore
+from sidehook_server.ops.metrics import CONTENT_TYPE, Metrics, Names
+from sidehook_server.ops.state import Parts, gauges, missing_sentences, state_view
+from sidehook_server.registry import transitions
+from sidehook_server.registry.holder import RegistryHolder
+from sidehook_server.rpc import hook_service, registry_service
+from sidehook_server.rpc.health import ServiceHealth
+from sidehook_server.rpc.hook_service import HookService
+from sidehook_server.rpc.invoke_stream import StreamServices
+from sidehook_server.rpc.live_list import LiveList
+from sidehook_server.rpc.registry_service import Door, RegistryService
+from sidehook_server.rpc.server import RpcServer
+from sidehook_server.rpc.unix_socket import folder_is_open, is_private
+from sidehook_server.transport.attach import AttachHost
+from sidehook_server.transport.discovery import SocketFolder
+from sidehook_server.transport.registrar import Registrar
+from sidehook_server.transport.replicas import dialer
+from sidehook_server.transport.session import Local
+
+_log: Final = logging.getLogger("sidehook.app")
+
+_ENVELOPE_BYTES: Final = 1024 * 1024
+_LAST_WORDS_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where a sidecar is reached, as targets and a URL; `admin` is `off` when there is none."""
+
+    sidecar: str
+    calls: tuple[str, ...]
+    workers: tuple[str, ...]
+    admin: str
+
+    @property
+    def ready_line(self) -> str:
+        """What a script waits for on standard output."""
+        return (
+            f"READY sidecar {self.sidecar} calls={','.join(self.calls)} "
+            f"workers={','.join(self.workers)} admin={self.admin}"
+        )
+
+
+class Sidecar:
+    """One sidecar. `store` None keeps nothing across restarts. Needs a running event loop."""
+
+    def __init__(self, config: Config, store: ManifestStore | None) -> None:
+        self._config = config
+        self._sidecar = f"sidecar-{secrets.token_hex(4)}"
+        self._loop = asyncio.get_running_loop()
+        self._links = LinkTable()
+        self._registry = self._restored(store)
+        self._names = Names()
+        self._metrics = Metrics(self._names)
+        self._dispatcher = Dispatcher(
+            registry=lambda: self._registry.current,
+            links=self._links,
+            clock=MonotonicClock(self._loop),
+            observer=self._metrics,
+            limits=DispatchLimits(
+                calls=config.limits.max_in_flight,
+                detached=DetachedLimits(events=config.limits.detached_queue),
+            ),
+        )
+        self._live_list = LiveList(
+            self._registry.current.hook_list(sidecar=self._sidecar),
+            lease=config.limits.list_lease,
+            now=time.monotonic,
+        )
+        self._health = Health(on_ready=self._became_ready)
+        self._service_health = ServiceHealth()
+        self._background = Background(self._health.broken)
+        self._effects = EffectRunner(
+            store=store,
+            links=self._links,
+            live_list=self._live_list,
+            publish=self._publish,
+            changed=self._changed,
+        )
+        self._registry.subscribe(self._effects)
+        self._refresh_is_due = False
+        self._limits = Limits(max_message_bytes=_largest_payload(config) + _ENVELOPE_BYTES)
+        self._local = Local(
+            sidecar=self._sidecar,
+            registrar=Registrar(self._registry, self._links),
+            observer=self._metrics,
+            limits=self._limits,
+        )
+        self._attach_host = AttachHost(self._local)
+        self._hook_service = self._make_hook_service()
+        self._doors: list[RegistryService] = []
+        self._app_server = self._make_server(may_register=False)
+        self._workers_server = self._make_server(may_register=True)
+        self._admin = AdminServer(self._pages())
+
+    # Composition.
+
+    def _restored(self, store: ManifestStore | None) -> RegistryHolder:
+        fresh = transitions.new_registry(self._config)
+        if store is None:
+            return RegistryHolder(fresh)
+        return RegistryHolder(transitions.restored(fresh, store.load()).registry)
+
+    def _make_hook_service(self) -> HookService:
+        hello = SidecarHello(
+            sidecar=self._sidecar, limits=self._limits, capabilities=frozenset({SPLIT_FRAMES})
+        )
+        services = StreamServices(
+            calls=self._dispatcher, hello=hello, dropped=self._metrics.client_frame_dropped
+        )
+        return HookService(
+            self._dispatcher,
+            services,
+            self._live_list,
+            default_budget=lambda: self._registry.current.settings.default_budget,
+        )
+
+    def _make_server(self, *, may_register: bool) -> RpcServer:
+        door = Door(
+            may_register=may_register,
+            workers_target=f"unix://{self._config.listen.workers_socket}",
+            peer_uid=self._workers_uid if may_register else lambda: None,
+        )
+        registry = RegistryService(self._attach_host, self._registry, door)
+        self._doors.append(registry)
+        handlers = [registry.handler()]
+        services = [registry_service.SERVICE]
+        if not may_register:
+            handlers.append(self._hook_service.handler())
+            services.append(hook_service.SERVICE)
+        return RpcServer(
+            handlers,
+            services=services,
+            health_servicer=self._service_health.servicer,
+            max_bytes=self._limits.max_message_bytes + self._limits.max_batch_bytes,
+        )
+
+    def _workers_uid(self) -> int | None:
+        """The user of whoever registers, where the socket's permissions leave only one."""
+        listen = self._config.listen
+        alone = listen.tcp_workers is None and is_private(Path(listen.workers_socket))
+        return os.geteuid() if alone else None
+
+    def _pages(self) -> Pages:
+        parts = Parts(
+            sidecar=self._sidecar,
+            version=version("sidehook-server"),
+            registry=lambda: self._registry.current,
+            links=self._links,
+            live_list=self._live_list,
+            dispatcher=self._dispatcher,
+            hook_service=self._hook_service,
+            health=self._health,
+        )
+        self._metrics.measure(lambda: gauges(parts))
+        return {
+            **{f"/healthz/{probe.value}": _probe_page(self._health, probe) for probe in Probe},
+            "/metrics": lambda: Page(self._metrics.page(), CONTENT_TYPE),
+            "/state": lambda: Page(
+                json.dumps(state_view(parts), indent=2).encode() + b"\n", "application/json"
+            ),
+        }
+
+    # Life.
+
+    async def start(self) -> Addresses:
+        """Listen everywhere, dial who is to be dialled. Raises ListenError."""
+        addresses = await self._listen()
+        await self._service_health.show()
+        await self._app_server.start()
+        await self._workers_server.start()
+        self._background.start("health", self._service_health.run)
+        for worker in self._config.workers.values():
+            if worker.target is not None:
+                dialling = dialer(self._local, worker.target, expected_worker=worker.name)
+                self._background.start(f"dial {worker.name}", dialling.run)
+        if self._config.worker_sockets is not None:
+            folder = SocketFolder(self._local, Path(self._config.worker_sockets))
+            self._background.start("discovery", folder.run)
+        self._refresh()
+        self._health.started()
+        return addresses
+
+    async def drain(self) -> DrainReport:
+        """Take no new calls, finish what is under way, and deliver what is detached."""
+        self._health.draining()
+        await self._service_health.drain()
+        self._dispatcher.stop_accepting()
+        self._hook_service.announce_draining()
+        self._attach_host.announce_draining()
+        report = await self._dispatcher.drain(self._config.limits.drain_timeout)
+        for event in report.undelivered:
+            log_event(
+                _log,
+                logging.WARNING,
+                "event_undelivered",
+                worker=event.worker,
+                hook=event.hook,
+                call_id=event.call_id,
+                sent=event.sent,
+            )
+        return report
+
+    async def close(self) -> None:
+        """Cut everything. After `drain` nothing is left to cut. Safe before `start`."""
+        self._hook_service.finish()
+        for door in self._doors:
+            door.finish()
+        await self._background.stop()
+        await self._app_server.stop(_LAST_WORDS_SECONDS)
+        await self._workers_server.stop(_LAST_WORDS_SECONDS)
+        await self._effects.close()
+        await self._admin.close()
+        self._dispatcher.close()
+
+    async def _listen(self) -> Addresses:
+        listen = self._config.listen
+        calls = [self._listen_on_socket(self._app_server, listen.socket, listen.socket_mode)]
+        workers = [
+            self._listen_on_socket(
+                self._workers_server, listen.workers_socket, listen.workers_socket_mode
+            )
+        ]
+        for server, address, targets in (
+            (self._app_server, listen.tcp, calls),
+            (self._workers_server, listen.tcp_workers, workers),
+        ):
+            if address is not None:
+                targets.append(server.listen_on_port(address.host, address.port))
+        admin = "off"
+        if listen.admin is not None:
+            admin = await self._admin.listen(listen.admin.host, listen.admin.port)
+        return Addresses(self._sidecar, tuple(calls), tuple(workers), admin)
+
+    def _listen_on_socket(self, server: RpcServer, name: str, mode: int) -> str:
+        path = Path(name)
+        if server.listen_on_socket(path, mode=mode):
+            log_event(_log, logging.WARNING, "socket_taken_over", path=name)
+            self._live_list.inherit()
+        if folder_is_open(path):
+            log_event(_log, logging.WARNING, "socket_folder_open", folder=str(path.parent))
+        return f"unix://{path}"
+
+    # What follows from a change of the registry.
+
+    def _publish(self) -> None:
+        self._live_list.publish(self._registry.current.hook_list(sidecar=self._sidecar))
+
+    def _changed(self) -> None:
+        if not self._refresh_is_due:
+            self._refresh_is_due = True
+            self._loop.call_soon(self._refresh)
+
+    def _refresh(self) -> None:
+        self._refresh_is_due = False
+        registry = self._registry.current
+        hooks = [(w.name, key.name) for w in registry.workers.values() for key in w.hooks]
+        self._names.know(hook_types=(*registry.types, *registry.plans), hooks=hooks)
+        self._health.needs(missing_sentences(registry))
+        self._tell_health()
+
+    def _became_ready(self) -> None:
+        log_event(_log, logging.INFO, "sidecar_ready", sidecar=self._sidecar)
+        self._tell_health()
+
+    def _tell_health(self) -> None:
+        self._service_health.tell(
+            ready=self._health.is_ready,
+            required_hooks=self._registry.current.required_hooks(),
+        )
+
+
+def run(config: Config, *, ready: TextIO = sys.stdout) -> int:
+    """Run a sidecar until a signal ends it; the exit code of the process.
+
+    Raises StartError when it cannot start. A second signal ends the process at once.
+    """
+    with asyncio.Runner(debug=False, loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_run(config, ready))
+
+
+async def _run(config: Config, ready: TextIO) -> int:
+    for warning in config.warnings:
+        log_event(_log, logging.WARNING, "configuration_warning", text=warning)
+    stopping = _stop_on_signals()
+    async with AsyncExitStack() as stack:
+        store = None if config.dev else stack.enter_context(ManifestStore(Path(config.state_dir)))
+        sidecar = Sidecar(config, store)
+        stack.push_async_callback(sidecar.close)
+        addresses = await sidecar.start()
+        # What is here now stays for good; the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        log_event(
+            _log,
+            logging.INFO,
+            "sidecar_started",
+            sidecar=addresses.sidecar,
+            version=version("sidehook-server"),
+            configuration=config.source or None,
+        )
+        print(addresses.ready_line, file=ready, flush=True)
+        await stopping.wait()
+        report = await sidecar.drain()
+    log_event(
+        _log,
+        logging.INFO,
+        "sidecar_stopped",
+        cut_calls=report.cut_calls,
+        undelivered_events=len(report.undelivered),
+    )
+    return 0
+
+
+def _stop_on_signals() -> asyncio.Event:
+    loop = asyncio.get_running_loop()
+    stopping = asyncio.Event()
+
+    def stop(number: signal.Signals) -> None:
+        if stopping.is_set():
+            log_event(_log, logging.WARNING, "second_signal", signal=number.name)
+            os._exit(128 + number)
+        log_event(_log, logging.INFO, "signal", signal=number.name)
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop, number)
+    return stopping
+
+
+def _probe_page(health: Health, probe: Probe) -> Callable[[], Page]:
+    def page() -> Page:
+        problem = health.problem(probe)
+        return Page(f"{problem or 'ok'}\n".encode(), status=503 if problem else 200)
+
+    return page
+
+
+def _largest_payload(config: Config) -> int:
+    own = (each.max_payload_bytes or 0 for each in config.hook_types.values())
+    return max(config.limits.max_payload_bytes, *own, 0)

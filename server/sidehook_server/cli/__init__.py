@@ -1,0 +1,156 @@
+"""The `sidehook` command. What a command needs is imported when it runs, so that all start fast."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from sidehook_server.cli.exits import Exit
+
+DEFAULT_ADMIN_URL: Final = "http://127.0.0.1:9480"
+"""Where the admin port of a sidecar is when nothing else is said."""
+
+# What the library ends with; no command here does.
+_WRONG_USAGE: Final = 2
+
+app = typer.Typer(
+    name="sidehook",
+    help="Hooks for LLM applications that run outside the application's process.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+config_app = typer.Typer(help="The configuration.", no_args_is_help=True)
+app.add_typer(config_app, name="config")
+
+
+class LogLevel(StrEnum):
+    """How much is logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command and end the process with its exit code; wrong usage is 64."""
+    try:
+        app(args=arguments)
+    except SystemExit as ending:
+        sys.exit(Exit.USAGE if ending.code == _WRONG_USAGE else ending.code)
+
+
+@app.command()
+def serve(
+    *,
+    config: Annotated[
+        Path | None, typer.Option(help="The configuration, in YAML.", metavar="FILE")
+    ] = None,
+    dev: Annotated[
+        bool, typer.Option("--dev", help="Forget hooks with their workers; say so in receipts.")
+    ] = False,
+    socket: Annotated[
+        str | None, typer.Option(help="The socket that applications call.", metavar="PATH")
+    ] = None,
+    workers_socket: Annotated[
+        str | None, typer.Option(help="The socket that workers attach to.", metavar="PATH")
+    ] = None,
+    listen: Annotated[
+        str | None, typer.Option(help="Take calls on TCP too.", metavar="HOST:PORT")
+    ] = None,
+    listen_workers: Annotated[
+        str | None, typer.Option(help="Let workers attach on TCP too.", metavar="HOST:PORT")
+    ] = None,
+    admin: Annotated[
+        str | None,
+        typer.Option(help="The admin port, or `off`.", metavar="HOST:PORT"),
+    ] = None,
+    state_dir: Annotated[
+        str | None, typer.Option(help="Where hooks are kept over a restart.", metavar="FOLDER")
+    ] = None,
+    log_level: Annotated[LogLevel, typer.Option(help="How much is logged.")] = LogLevel.INFO,
+) -> None:
+    """Run a sidecar. What is given here stands in place of what the configuration says."""
+    from sidehook_server.cli.serve import serve_sidecar
+
+    flags = {
+        "--dev": ("dev", "true" if dev else None),
+        "--socket": ("listen.socket", socket),
+        "--workers-socket": ("listen.workers_socket", workers_socket),
+        "--listen": ("listen.tcp", listen),
+        "--listen-workers": ("listen.tcp_workers", listen_workers),
+        "--admin": ("listen.admin", admin),
+        "--state-dir": ("state_dir", state_dir),
+    }
+    raise typer.Exit(serve_sidecar(config, flags, log_level=log_level))
+
+
+@app.command(
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+    add_help_option=False,
+)
+def worker(context: typer.Context) -> None:
+    """Serve the hooks of Python files and modules to a sidecar."""
+    from sidehook.worker.__main__ import main as serve_worker
+
+    raise typer.Exit(serve_worker(context.args))
+
+
+@app.command()
+def retire(
+    hook: Annotated[
+        str,
+        typer.Argument(help="A hook, or a worker with all of its hooks.", metavar="WORKER[/HOOK]"),
+    ],
+    target: Annotated[
+        str | None,
+        typer.Option(help="The sidecar's workers socket: unix:///path or host:port."),
+    ] = None,
+) -> None:
+    """Take hooks out of the plan for good. Until then a guard that is gone fails calls."""
+    from sidehook_server.cli.retire import retire_hooks
+
+    raise typer.Exit(retire_hooks(hook, target))
+
+
+@app.command()
+def status(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Everything, as JSON.")] = False,
+    admin: Annotated[
+        str, typer.Option(help="The sidecar's admin port.", metavar="URL")
+    ] = DEFAULT_ADMIN_URL,
+) -> None:
+    """Show a running sidecar: its workers, and its hooks in the order in which they run."""
+    from sidehook_server.cli.status import show_status
+
+    raise typer.Exit(show_status(admin, as_json=as_json))
+
+
+@app.command()
+def health(
+    admin: Annotated[
+        str, typer.Option(help="The sidecar's admin port.", metavar="URL")
+    ] = DEFAULT_ADMIN_URL,
+    probe: Annotated[str, typer.Option(help="started, ready or live.")] = "ready",
+) -> None:
+    """Ask a running sidecar how it is; the exit code is 0 when it is well."""
+    from sidehook_server.cli.admin import ask_health
+
+    raise typer.Exit(ask_health(admin, probe))
+
+
+@config_app.command("check")
+def config_check(
+    file: Annotated[Path, typer.Argument(help="The configuration, in YAML.", metavar="FILE")],
+) -> None:
+    """Read a configuration and name every problem in it."""
+    from sidehook_server.cli.configuration import check_configuration
+
+    raise typer.Exit(check_configuration(file))

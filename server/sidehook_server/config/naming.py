@@ -1,0 +1,64 @@
+"""How workers, hooks and hook types may be called, and how much of a hook there may be."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Final
+
+MAX_PRIORITY: Final = 1_000_000
+"""The priority of a hook is from minus this to this."""
+
+MAX_TIMEOUT: Final = 3600.0
+"""The longest timeout of a hook, in seconds."""
+
+MAX_HOOKS: Final = 1000
+"""How many hooks one manifest may hold."""
+
+MAX_TEXT: Final = 256
+"""How many characters an instance's name, a scope or a tenant may have."""
+
+_WORKER = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+_HOOK = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
+_STATE_OF_ALL = "shared."
+
+
+def worker_name_problem(name: str) -> str | None:
+    """What is wrong with a worker's name; None when nothing is."""
+    if not _WORKER.fullmatch(name):
+        return "use 1 to 128 of letters, digits, '_', '-' and '.'"
+    if name.startswith(_STATE_OF_ALL):
+        # The keys of its state would be those that every worker may read and write.
+        return f"a name must not begin with {_STATE_OF_ALL!r}, which marks shared state"
+    return None
+
+
+def hook_name_problem(name: str) -> str | None:
+    """What is wrong with a hook's name; None when nothing is."""
+    if _HOOK.fullmatch(name):
+        return None
+    return "use 1 to 128 of letters, digits, '_', '-', '.' and ':'"
+
+
+def hook_type_problem(name: str) -> str | None:
+    """What is wrong with the name of a hook type; None when nothing is."""
+    return None if _WORKER.fullmatch(name) else "use 1 to 128 of letters, digits, '_', '-' and '.'"
+
+
+def text_problem(text: str) -> str | None:
+    """What is wrong with a scope, a tenant or an instance's name; None when nothing is."""
+    if len(text) > MAX_TEXT:
+        return f"use at most {MAX_TEXT} characters"
+    return None if text.isprintable() else "use printable characters only"
+
+
+def shown(name: str) -> str:
+    """A name from outside as it may stand in a message: quoted, and not too long."""
+    return repr(name if len(name) <= MAX_TEXT else f"{name[:MAX_TEXT]}…")
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A hint at the name that was probably meant, to stand at the end; or nothing."""
+    close = get_close_matches(name, known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""

@@ -1,0 +1,399 @@
+"""Every key of the configuration, once: what it takes, its default, and what it means.
+
+The loader reads by these tables, and the reference in docs/configuration.md is made
+of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias
+
+from sidehook._types import FailureClass
+from sidehook_server.config import kinds
+from sidehook_server.config.kinds import Kind
+from sidehook_server.config.model import (
+    Config,
+    HookConfig,
+    HookTypeConfig,
+    LimitsConfig,
+    Listen,
+    WorkerConfig,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ListOf:
+    """A list of single values, each once."""
+
+    kind: Kind[str]
+
+
+Values: TypeAlias = dict[str, Any]
+"""What was read of a section, by the attributes of its model; given keys only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Keys of their own below a key. `model` has their attributes and defaults.
+
+    `make` makes of them what the key above is set to. `refused` are keys that are
+    known and not taken, with the reason.
+    """
+
+    keys: tuple[Key, ...]
+    model: type
+    make: Callable[[Values], object]
+    refused: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class ListOfSections:
+    """A list of things with keys of their own, told apart by their `name`."""
+
+    section: Section
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What failures do: one word, or words by failure class and `default`."""
+
+
+Takes: TypeAlias = Kind[object] | ListOf | Section | ListOfSections | Policy
+"""What a key takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key. `default` overrides what the model's default would be called.
+
+    `attribute` is the name in the model where it is not the key's own.
+    """
+
+    name: str
+    takes: Takes
+    text: str
+    default: str | None = None
+    required: bool = False
+    attribute: str = ""
+
+    @property
+    def target(self) -> str:
+        """The attribute of the model that the key sets."""
+        return self.attribute or self.name
+
+
+POLICY_KEYS: Final = ("default", *(str(kind) for kind in FailureClass))
+"""The keys of an `on_error` that is written by failure class."""
+
+UNSUPPORTED: Final[Mapping[str, str]] = {
+    name: f"{what} not supported by this version of the sidecar; remove the key"
+    for name, what in {
+        "condition": "conditions are",
+        "sample": "sampling is",
+        "shadow": "shadowing is",
+        "disable": "disabling a hook is",
+        "requires_final_payload": "final-payload gates are",
+    }.items()
+}
+"""Terms of a hook that a later version will take."""
+
+AS_DECLARED: Final = "as its worker says"
+
+HOOK: Final = Section(
+    (
+        Key(
+            "name", kinds.NAME_OF_HOOK, "The hook's name, as its worker declares it.", required=True
+        ),
+        Key(
+            "type",
+            kinds.NAME_OF_TYPE,
+            "The hook type it is for. Says which calls fail while a required hook was never "
+            "registered; without it those of the worker's `types`, else all.",
+            attribute="hook_type",
+        ),
+        Key("mode", kinds.MODE, "When it runs and what it may do.", default=AS_DECLARED),
+        Key(
+            "priority", kinds.PRIORITY, "Lower runs earlier inside its phase.", default=AS_DECLARED
+        ),
+        Key(
+            "timeout", kinds.TIMEOUT, "The longest one run may take, up to 1h.", default=AS_DECLARED
+        ),
+        Key(
+            "on_error",
+            Policy(),
+            "What its failure does to the call: `fail` ends it with an error, `ignore` goes on "
+            "and records it. One word for every failure, or a mapping with a word for each "
+            "class (`unreachable`, `timeout`, `raised`, `malformed`, `overloaded`, "
+            "`circuit_open`) and `default` for the others.",
+            default=AS_DECLARED,
+        ),
+        Key(
+            "on_rejected",
+            kinds.ON_REJECTED,
+            "What becomes of a patch with fields that hooks may not write: `drop` applies the "
+            "rest, `error` makes it a failure of the hook.",
+            default=AS_DECLARED,
+        ),
+        Key(
+            "scope",
+            kinds.TEXT,
+            "The hook runs only for calls that name this scope. Empty (`''`): for every call, "
+            "whatever its worker says.",
+            default=AS_DECLARED,
+        ),
+        Key(
+            "required",
+            kinds.BOOLEAN,
+            "Calls of its type fail while it was never registered; every failure of it ends the "
+            "call, whatever `on_error` says; and it has no scope.",
+        ),
+    ),
+    HookConfig,
+    lambda values: HookConfig(**values),
+    refused=UNSUPPORTED,
+)
+
+WORKER: Final = Section(
+    (
+        Key(
+            "name",
+            kinds.NAME_OF_WORKER,
+            "The worker's name. Connections that declare one name are replicas of one worker.",
+            required=True,
+        ),
+        Key(
+            "target",
+            kinds.TARGET,
+            "Where the sidecar dials it: `unix:///path/to/worker.sock`, `host:port` or "
+            "`dns:///host:port`. Without it the worker attaches by itself.",
+        ),
+        Key(
+            "optional",
+            kinds.BOOLEAN,
+            "Calls do not fail because the worker was not seen since the start.",
+        ),
+        Key(
+            "tenant",
+            kinds.TEXT,
+            "The tenant whose calls may name the scopes of its hooks, whatever its manifest says.",
+        ),
+        Key(
+            "types",
+            ListOf(kinds.NAME_OF_TYPE),
+            "The hook types it serves. Until the worker was seen, calls of these types fail; "
+            "when neither this nor an earlier manifest tells them, calls of every type do.",
+        ),
+        Key(
+            "on_downgrade",
+            kinds.ON_DOWNGRADE,
+            "As the key of the same name above, for this worker.",
+            default="the general setting",
+        ),
+        Key(
+            "uid",
+            kinds.USER_ID,
+            "Only processes of this user may register under the name, over a Unix socket.",
+        ),
+        Key(
+            "hooks",
+            ListOfSections(HOOK),
+            "Your word on single hooks of the worker.",
+            default="none",
+        ),
+    ),
+    WorkerConfig,
+    lambda values: WorkerConfig(**values),
+)
+
+HOOK_TYPE: Final = Section(
+    (
+        Key("name", kinds.NAME_OF_TYPE, "The hook type's name.", required=True),
+        Key(
+            "writable",
+            ListOf(kinds.FIELD_NAME),
+            "The fields of its payload that hooks may replace or add.",
+            default="what the catalogue says, none for a type of your own",
+        ),
+        Key(
+            "max_payload_bytes",
+            kinds.SIZE,
+            "The largest payload of its calls.",
+            default="`limits.max_payload_bytes`",
+        ),
+        Key(
+            "required",
+            kinds.BOOLEAN,
+            "Its calls fail while no hook without a scope is registered for it.",
+        ),
+    ),
+    HookTypeConfig,
+    lambda values: HookTypeConfig(**values),
+)
+
+LISTEN: Final = Section(
+    (
+        Key(
+            "socket",
+            kinds.SOCKET,
+            "The Unix socket that applications call.",
+            default="`sidehook.sock` in `$XDG_RUNTIME_DIR/sidehook`, else in `/run/sidehook`",
+        ),
+        Key(
+            "workers_socket",
+            kinds.SOCKET,
+            "The Unix socket on which workers register.",
+            default="`workers.sock` beside `socket`",
+        ),
+        Key("socket_mode", kinds.FILE_MODE, "Who may call: the file mode of `socket`."),
+        Key(
+            "workers_socket_mode",
+            kinds.FILE_MODE,
+            "Who may register: the file mode of `workers_socket`.",
+        ),
+        Key("tcp", kinds.ADDRESS, "A TCP address that applications call, besides the socket."),
+        Key(
+            "tcp_workers",
+            kinds.ADDRESS,
+            "A TCP address on which workers register, besides the socket.",
+        ),
+        Key(
+            "admin",
+            kinds.OPTIONAL_ADDRESS,
+            "The address of the HTTP port with `/healthz`, `/metrics` and `/state`, or `off`.",
+        ),
+        Key(
+            "insecure_tcp",
+            kinds.BOOLEAN,
+            "Lets the three addresses above be open to other machines, without TLS. The sidecar "
+            "warns of it at every start.",
+        ),
+    ),
+    Listen,
+    dict,
+)
+
+WORKER_SOCKETS: Final = Section(
+    (
+        Key(
+            "directory",
+            kinds.PATH,
+            "A folder to watch: the sidecar dials whoever listens on a `*.sock` file in it.",
+            required=True,
+        ),
+    ),
+    str,
+    lambda values: values.get("directory"),
+)
+
+LIMITS: Final = Section(
+    (
+        Key(
+            "max_payload_bytes",
+            kinds.SIZE,
+            "The largest payload of a call; a larger one is refused before any hook runs.",
+        ),
+        Key("max_state_bytes", kinds.SIZE, "The largest state that a session carries."),
+        Key("max_in_flight", kinds.COUNT, "Calls under way at once; one more is refused."),
+        Key(
+            "detached_queue",
+            kinds.COUNT,
+            "FIRE_AND_FORGET runs that may wait; one more is dropped and counted.",
+        ),
+        Key("default_budget", kinds.DURATION, "The time of a call that names none."),
+        Key(
+            "margin",
+            kinds.DURATION,
+            "How long before the caller gives up the sidecar answers at the latest.",
+        ),
+        Key(
+            "observer_share",
+            kinds.SHARE,
+            "The part of a call's remaining time that its AUDIT hooks may spend together.",
+        ),
+        Key(
+            "list_lease",
+            kinds.DURATION,
+            "How long a client may act on its list of hook types without word of the sidecar.",
+        ),
+        Key(
+            "drain_timeout",
+            kinds.DURATION,
+            "How long calls and detached runs may go on once the sidecar is told to stop.",
+        ),
+    ),
+    LimitsConfig,
+    lambda values: LimitsConfig(**values),
+)
+
+CONFIG: Final = Section(
+    (
+        Key("listen", LISTEN, "Where the sidecar listens."),
+        Key(
+            "state_dir",
+            kinds.PATH,
+            "The folder that keeps the hooks of every worker over a restart.",
+            default="beside `listen.socket`, with `.state` in place of `.sock`",
+        ),
+        Key(
+            "dev",
+            kinds.BOOLEAN,
+            "Development mode: hooks leave the plan with their workers, nothing is kept over a "
+            "restart, weaker manifests are accepted, and every receipt says so.",
+        ),
+        Key(
+            "hook_types",
+            ListOfSections(HOOK_TYPE),
+            "Hook types of your own, and your word on those of the catalogue.",
+        ),
+        Key(
+            "undeclared_types",
+            kinds.UNDECLARED_TYPES,
+            "Whether hook types that neither the catalogue nor `hook_types` declares are "
+            "refused, or allowed in manifests and calls.",
+        ),
+        Key(
+            "strict_scopes",
+            kinds.BOOLEAN,
+            "A call that names a scope which no hook of its tenant is in fails. Else it is "
+            "recorded and counted.",
+        ),
+        Key(
+            "workers",
+            ListOfSections(WORKER),
+            "Workers that must be there, or that you have a word on.",
+        ),
+        Key("worker_sockets", WORKER_SOCKETS, "Workers found by their sockets."),
+        Key("limits", LIMITS, "How much of everything, at most."),
+        Key(
+            "payload_on_block",
+            kinds.BOOLEAN,
+            "FIRE_AND_FORGET hooks see values also when a TRANSFORM hook, which might have "
+            "redacted them, failed or had no turn.",
+        ),
+        Key(
+            "on_downgrade",
+            kinds.ON_DOWNGRADE,
+            "What becomes of a manifest that weakens a hook: `refuse` keeps the old terms, "
+            "`accept` lets the new ones hold once nobody serves the old ones.",
+        ),
+    ),
+    Config,
+    dict,
+)
+
+
+def default_of(section: Section, key: Key) -> str:
+    """The default of a key, for people; empty for none."""
+    if key.default is not None:
+        return key.default
+    if not isinstance(key.takes, Kind):
+        return ""
+    value = next(
+        (each.default for each in fields(section.model) if each.name == key.target), MISSING
+    )
+    if value is MISSING or value is None:
+        return ""
+    return f"`{key.takes.show(value)}`"

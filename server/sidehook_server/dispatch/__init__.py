@@ -1,0 +1,1 @@
+"""How calls are driven: runs handed to links, time kept, detached work delivered."""

@@ -1,0 +1,207 @@
+"""Carries out what one call asks for, and tells it what happens."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable
+from typing import Final, ParamSpec
+
+from sidehook._call import CallAnswer, CallRequest, Receipt, ReceiptLine
+from sidehook._run import HookFailure, HookResult
+from sidehook._types import HookOutcome
+from sidehook_server.dispatch.account import account_for
+from sidehook_server.dispatch.admission import internal
+from sidehook_server.dispatch.attempt import Attempt
+from sidehook_server.dispatch.detached import DetachedQueue
+from sidehook_server.dispatch.link import WorkerLink
+from sidehook_server.dispatch.services import Services
+from sidehook_server.dispatch.snapshot import Snapshot
+from sidehook_server.pipeline.model import CancelRun, Detach, Effect, Finish, StartRun, Tell
+from sidehook_server.pipeline.plan import Plan
+from sidehook_server.pipeline.run import Call
+
+_log: Final = logging.getLogger("sidehook.dispatch")
+
+OnAnswer = Callable[[CallAnswer], None]
+"""Takes the answer of one call, once. Called on the event loop; must not raise."""
+
+_Event = ParamSpec("_Event")
+
+
+class CallDriver:
+    """One call under way, from `begin` to its answer.
+
+    Whatever goes wrong in here, the call is answered: a fault of the sidecar's own ends
+    it as INTERNAL.
+    """
+
+    __slots__ = (
+        "_attempts",
+        "_call",
+        "_carrying",
+        "_detached",
+        "_effects",
+        "_finished",
+        "_on_answer",
+        "_on_finish",
+        "_plan",
+        "_request",
+        "_services",
+        "_snapshot",
+        "_started_at",
+    )
+
+    def __init__(
+        self,
+        call: Call,
+        *,
+        plan: Plan,
+        request: CallRequest,
+        snapshot: Snapshot,
+        services: Services,
+        detached: DetachedQueue,
+        on_answer: OnAnswer,
+        on_finish: Callable[[CallDriver], None],
+    ) -> None:
+        self._call = call
+        self._plan = plan
+        self._request = request
+        self._snapshot = snapshot
+        self._services = services
+        self._detached = detached
+        self._on_answer = on_answer
+        self._on_finish = on_finish
+        self._attempts: dict[int, Attempt] = {}
+        self._effects: deque[Effect] = deque()
+        self._carrying = False
+        self._finished = False
+        self._started_at = services.clock.time()
+
+    def begin(self) -> None:
+        """Starts the call. It may be answered before this returns."""
+        self._feed(self._call.start, self._started_at)
+
+    def cancel(self) -> None:
+        """The caller is gone: what runs is cancelled. Nothing happens after the answer."""
+        self._feed(self._call.cancel, self._services.clock.time())
+
+    def tick(self, now: float) -> None:
+        """Time has passed."""
+        self._feed(self._call.tick, now)
+
+    def run_sent(self, attempt: Attempt, link: WorkerLink) -> None:
+        """A run of this call was handed to a link."""
+        self._feed(self._call.sent, attempt.run, link.instance)
+
+    def run_answered(self, attempt: Attempt, result: HookResult) -> None:
+        """A hook of this call answered."""
+        late = self._call.late_answers
+        self._feed(self._call.answered, attempt.run, result, self._services.clock.time())
+        if self._call.late_answers != late:
+            self._services.observer.late_answer(attempt.hook.worker)
+
+    def run_failed(self, attempt: Attempt, failure: HookFailure) -> None:
+        """A hook of this call gave no answer and will not."""
+        self._feed(self._call.failed, attempt.run, failure, self._services.clock.time())
+
+    def _feed(
+        self,
+        event: Callable[_Event, list[Effect]],
+        *args: _Event.args,
+        **kwargs: _Event.kwargs,
+    ) -> None:
+        """Tells the call what happened, and carries out all that comes of it, in order."""
+        if self._finished:
+            return
+        try:
+            self._effects.extend(event(*args, **kwargs))
+            if self._carrying:
+                return
+            self._carrying = True
+            while self._effects:
+                self._carry(self._effects.popleft())
+            self._carrying = False
+            if not self._finished:
+                self._services.sweeper.wake(self, self._call.wake_at)
+        except Exception:
+            _log.exception("call_broken call_id=%s", self._request.call_id)
+            self._break_off()
+
+    def _carry(self, effect: Effect) -> None:
+        match effect:
+            case StartRun():
+                self._start_run(effect)
+            case CancelRun():
+                self._attempts[effect.run].cancel()
+            case Tell():
+                self._tell(effect)
+            case Detach():
+                now = self._services.clock.time()
+                accepted = [self._detached.offer(work, self._snapshot) for work in effect.work]
+                self._effects.extend(self._call.detached(accepted, now))
+            case Finish():
+                self._finish(effect.answer)
+
+    def _start_run(self, start: StartRun) -> None:
+        attempt = Attempt(
+            start.run,
+            start.hook,
+            start.request,
+            expires=start.expires,
+            snapshot=self._snapshot,
+            owner=self,
+            services=self._services,
+        )
+        self._attempts[start.run] = attempt
+        failure = attempt.begin()
+        if failure is not None:
+            self.run_failed(attempt, failure)
+
+    def _tell(self, tell: Tell) -> None:
+        for attempt in self._attempts.values():
+            link = attempt.link
+            if attempt.hook is tell.hook and link is not None and link.instance == tell.instance:
+                link.notify(tell.notice)
+
+    def _finish(self, answer: CallAnswer) -> None:
+        if self._finished:
+            return
+        self._finished = True
+        self._services.sweeper.forget(self)
+        self._attempts.clear()
+        self._effects.clear()
+        try:
+            self._on_answer(answer)
+        except Exception:
+            _log.exception("answer_not_delivered call_id=%s", self._request.call_id)
+        self._on_finish(self)
+        seconds = self._services.clock.time() - self._started_at
+        account_for(self._services.observer, self._request, answer, seconds)
+        self._detached.send_waiting()
+
+    def _break_off(self) -> None:
+        """Answers a call that a fault of ours ended, and stops what it runs."""
+        attempts = list(self._attempts.values())
+        try:
+            for attempt in attempts:
+                attempt.cancel()
+            self._finish(CallAnswer(internal(self._request.call_id), self._broken_receipt()))
+        except Exception:
+            _log.exception("call_not_broken_off call_id=%s", self._request.call_id)
+
+    def _broken_receipt(self) -> Receipt:
+        """A line for every hook; what the call knew of them is not to be relied on."""
+        begun = {attempt.hook.path for attempt in self._attempts.values() if attempt.link}
+        lines = tuple(
+            ReceiptLine(
+                hook=hook.name,
+                worker=hook.worker,
+                mode=hook.mode,
+                outcome=(
+                    HookOutcome.CANCELLED if hook.path in begun else HookOutcome.SKIPPED_HALTED
+                ),
+            )
+            for hook in self._plan.hooks
+        )
+        return Receipt(call_id=self._request.call_id, generation=self._plan.generation, lines=lines)

@@ -1,0 +1,81 @@
+"""The failures of a run that dispatch and the transports find, not the hook.
+
+The message says who and what; what to do about it is added where the call ends.
+"""
+
+from __future__ import annotations
+
+from sidehook._run import HookFailure
+from sidehook._types import FailureClass
+
+
+def unreachable(worker: str) -> HookFailure:
+    """No instance of the worker is there to take the run."""
+    return HookFailure(
+        failure_class=FailureClass.UNREACHABLE,
+        code="NO_INSTANCE",
+        message=f"no instance of worker {worker} that serves the hook is connected",
+    )
+
+
+def connection_lost(worker: str, instance: str) -> HookFailure:
+    """The connection broke while the run was under way."""
+    return HookFailure(
+        failure_class=FailureClass.UNREACHABLE,
+        code="CONNECTION_LOST",
+        message=f"the connection to worker {worker} ({instance or 'unnamed'}) broke during the run",
+    )
+
+
+def link_closed(worker: str) -> HookFailure:
+    """The link is closing, so that the run was not sent."""
+    return HookFailure(
+        failure_class=FailureClass.UNREACHABLE,
+        code="CONNECTION_CLOSED",
+        message=f"the connection to worker {worker} is closed",
+    )
+
+
+def no_room(worker: str, limit: str) -> HookFailure:
+    """The worker's own limits leave no room for the run, so that it was not sent."""
+    return HookFailure(
+        failure_class=FailureClass.OVERLOADED,
+        code="WORKER_BUSY",
+        message=f"worker {worker} takes no more now: {limit}",
+    )
+
+
+def too_large(worker: str, size: int, limit: int) -> HookFailure:
+    """The run is larger than any message that the worker takes, so that it was not sent."""
+    return HookFailure(
+        failure_class=FailureClass.OVERLOADED,
+        code="RUN_TOO_LARGE",
+        message=f"the run has {size} bytes; worker {worker} takes messages of {limit} at most",
+    )
+
+
+def no_room_for_answer(worker: str) -> HookFailure:
+    """The answer comes in parts, and too many bytes of answers wait for their rest."""
+    return HookFailure(
+        failure_class=FailureClass.OVERLOADED,
+        code="SIDECAR_BUSY",
+        message=f"too many large answers of worker {worker} are on their way at once",
+    )
+
+
+def expired_in_queue(seconds: float) -> HookFailure:
+    """The time of a detached run was over before its turn."""
+    return HookFailure(
+        failure_class=FailureClass.OVERLOADED,
+        code="EXPIRED_IN_QUEUE",
+        message=f"its {seconds:.3g} s were over before its turn",
+    )
+
+
+def not_in_time(seconds: float) -> HookFailure:
+    """A detached hook did not answer within its time."""
+    return HookFailure(
+        failure_class=FailureClass.TIMEOUT,
+        code="HOOK_TIMEOUT",
+        message=f"no answer within {seconds:.3g} s",
+    )

@@ -1,0 +1,71 @@
+"""What dispatch asks of a transport: links that take runs, whichever way they travel.
+
+A link is one connection with one instance of a worker. Its state is read on every
+choice of an instance, so the properties must be cheap.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from sidehook._run import HookFailure, HookResult, Notice, RunRequest
+
+
+class RunSink(Protocol):
+    """Takes what comes of one run: exactly one of these is called, once, or none.
+
+    None is called after `RunHandle.cancel`. Neither is ever called from within
+    `WorkerLink.send`, and neither may raise.
+    """
+
+    def answered(self, result: HookResult) -> None:
+        """The hook answered."""
+
+    def failed(self, failure: HookFailure, *, sent: bool) -> None:
+        """No answer will come. `sent` False: the worker certainly never saw the run."""
+
+
+class RunHandle(Protocol):
+    """One run under way."""
+
+    def cancel(self) -> None:
+        """Tells the worker to stop, and forgets the sink. Safe to call twice or too late."""
+
+
+class WorkerLink(Protocol):
+    """One connection with one instance of a worker. Nothing here blocks."""
+
+    @property
+    def link_id(self) -> str:
+        """Unique in this run of the sidecar, never used again."""
+
+    @property
+    def worker(self) -> str:
+        """The worker's name; its links are replicas of each other."""
+
+    @property
+    def instance(self) -> str:
+        """Names the process among the replicas, for people."""
+
+    @property
+    def in_flight(self) -> int:
+        """Runs sent and not yet answered, failed or cancelled."""
+
+    @property
+    def healthy(self) -> bool:
+        """Whether a run sent now has a chance to arrive."""
+
+    @property
+    def draining(self) -> bool:
+        """Whether the worker said goodbye: it finishes its runs and gets no new ones."""
+
+    def send(self, run: RunRequest, sink: RunSink) -> RunHandle | HookFailure:
+        """Hands over one run.
+
+        A failure instead of a handle means that the run was not sent, and that the
+        sink is not used: the link is closed (UNREACHABLE), or the worker's limits
+        leave no room (OVERLOADED).
+        """
+
+    def notify(self, notice: Notice) -> None:
+        """Leaves a word for the worker's log. Best effort: it is dropped where it cannot go."""

@@ -1,0 +1,34 @@
+"""The links there are, by id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sidehook_server.dispatch.link import WorkerLink
+
+
+class LinkTable:
+    """Every open link of this sidecar. Used from the event loop's thread only."""
+
+    def __init__(self) -> None:
+        self._links: dict[str, WorkerLink] = {}
+
+    def add(self, link: WorkerLink) -> None:
+        """Takes a link in; its id must be new."""
+        self._links[link.link_id] = link
+
+    def remove(self, link_id: str) -> None:
+        """Forgets a link. Nothing happens when it is not there."""
+        self._links.pop(link_id, None)
+
+    def get(self, link_id: str) -> WorkerLink | None:
+        """The link of this id, None when it is gone."""
+        return self._links.get(link_id)
+
+    def __iter__(self) -> Iterator[WorkerLink]:
+        """The links, in the order in which they came."""
+        return iter(tuple(self._links.values()))
+
+    def __len__(self) -> int:
+        """How many links there are."""
+        return len(self._links)

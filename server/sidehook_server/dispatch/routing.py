@@ -1,0 +1,52 @@
+"""Which instance of a worker takes a run."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from itertools import count
+from typing import Protocol
+
+from sidehook_server.dispatch.link import WorkerLink
+from sidehook_server.dispatch.links import LinkTable
+from sidehook_server.pipeline.model import PlannedHook
+
+
+class Candidates(Protocol):
+    """A snapshot that knows which links declare a hook on the terms it is planned with."""
+
+    def candidates(self, hook: PlannedHook) -> tuple[str, ...]:
+        """Ids of the links that may run the hook."""
+
+
+class Router:
+    """Chooses the least loaded link; among equals they take turns."""
+
+    def __init__(self, links: LinkTable) -> None:
+        self._links = links
+        self._turns = count()
+
+    def choose(
+        self, hook: PlannedHook, snapshots: Collection[Candidates], *, tried: Collection[str] = ()
+    ) -> WorkerLink | None:
+        """A link for the hook that is not among those tried, None when there is none.
+
+        The snapshots are asked in turn. The newest one comes first, because it knows
+        the links of now; the one a call began with may still know a link that declares
+        the hook on the terms of then.
+        """
+        for snapshot in snapshots:
+            open_links = self._open(snapshot.candidates(hook), tried)
+            if open_links:
+                return self._least_loaded(open_links)
+        return None
+
+    def _open(self, link_ids: tuple[str, ...], tried: Collection[str]) -> list[WorkerLink]:
+        links = (self._links.get(link_id) for link_id in link_ids if link_id not in tried)
+        return [link for link in links if link is not None and link.healthy and not link.draining]
+
+    def _least_loaded(self, links: list[WorkerLink]) -> WorkerLink:
+        if len(links) == 1:
+            return links[0]
+        least = min(link.in_flight for link in links)
+        equals = [link for link in links if link.in_flight == least]
+        return equals[next(self._turns) % len(equals)]

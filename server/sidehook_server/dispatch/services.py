@@ -1,0 +1,22 @@
+"""What everything that drives runs has in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sidehook_server.dispatch.observer import Observer
+from sidehook_server.dispatch.routing import Router
+from sidehook_server.dispatch.snapshot import Snapshot
+from sidehook_server.dispatch.sweeper import Clock, Sweeper
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """The clock, the way to workers, and who counts. `registry` gives the newest snapshot."""
+
+    clock: Clock
+    sweeper: Sweeper
+    router: Router
+    registry: Callable[[], Snapshot]
+    observer: Observer

@@ -1,0 +1,26 @@
+"""What keeps the sidecar from starting.
+
+::
+
+    StartError            the sidecar cannot start
+    └── ListenError       it cannot listen where it was told to
+
+Errors of a call are no exceptions here: they are answers (`sidehook._call.CallFailure`).
+Problems of the configuration are `sidehook_server.config.ConfigError`.
+"""
+
+from __future__ import annotations
+
+
+class StartError(Exception):
+    """The sidecar cannot start. The message says what is in the way and what to do."""
+
+
+class ListenError(StartError):
+    """An address cannot be listened on; `address` is what was asked for."""
+
+    def __init__(self, address: str, problem: str, advice: str) -> None:
+        super().__init__(f"cannot listen on {address}: {problem}; {advice}")
+        self.address = address
+        self.problem = problem
+        self.advice = advice

@@ -1,0 +1,243 @@
+"""Every metric of the sidecar, each defined once, in a registry of its own.
+
+Labels come from closed sets, or are names that are registered now: whatever else a
+client sends as a name is counted under `other`, so that nobody can make series at will.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from typing import Final
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from sidehook._call import CallAnswer, CallFailure, CallRequest, ReceiptLine, Violation
+from sidehook_server.dispatch.observer import DetachedLoss, FrameDrop, GuardMissed
+from sidehook_server.ops.children import Children
+from sidehook_server.pipeline.answers import size_of
+from sidehook_server.pipeline.model import PlannedHook
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+"""What `Metrics.page` is, for an HTTP header."""
+
+OTHER: Final = "other"
+"""The label of a name that is not registered."""
+
+_SECONDS: Final = (
+    *(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5),
+    *(1.0, 2.5, 5.0, 10.0, 30.0),
+)
+_BYTES: Final = tuple(float(4**power) for power in range(4, 13))
+
+_HOOK: Final = ("worker", "hook")
+_FAILED: Final = {"DEADLINE_EXCEEDED": "deadline", "CANCELLED": "cancelled"}
+
+Gauges = Callable[[], Collection[GaugeMetricFamily]]
+"""Measures what is true at this moment; asked at every scrape."""
+
+
+class Names:
+    """The names that may stand in a label: declared hook types, registered hooks."""
+
+    def __init__(self) -> None:
+        self._types: frozenset[str] = frozenset()
+        self._hooks: frozenset[tuple[str, str]] = frozenset()
+        self._workers: frozenset[str] = frozenset()
+
+    def know(self, *, hook_types: Collection[str], hooks: Collection[tuple[str, str]]) -> None:
+        """Replace what is known. A hook is a pair of its worker's name and its own."""
+        self._types = frozenset(hook_types)
+        self._hooks = frozenset(hooks)
+        self._workers = frozenset(worker for worker, _ in hooks)
+
+    def hook_type(self, name: str) -> str:
+        """The name, or `other`."""
+        return name if name in self._types else OTHER
+
+    def worker(self, name: str) -> str:
+        """The name, or `other`."""
+        return name if name in self._workers else OTHER
+
+    def hook(self, worker: str, hook: str) -> tuple[str, str]:
+        """Both names, or `other` twice: hooks that an application serves itself are many."""
+        return (worker, hook) if (worker, hook) in self._hooks else (OTHER, OTHER)
+
+
+class Metrics:
+    """Counts what the dispatcher and the transports report (`dispatch.observer.Observer`)."""
+
+    def __init__(self, names: Names) -> None:
+        # A series more for each counter, which nobody here reads.
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no types for it
+        self._names = names
+        self.registry = CollectorRegistry()
+        for standard in (ProcessCollector, PlatformCollector, GCCollector):
+            standard(registry=self.registry)
+        self._calls = self._counter(
+            "sidehook_calls", "Calls answered, refused ones too.", "hook_type", "outcome"
+        )
+        self._failures = self._counter(
+            "sidehook_call_failures", "Calls that nobody decided.", "hook_type", "reason"
+        )
+        self._call_seconds = self._histogram(
+            "sidehook_call_seconds", "From a call's arrival to its answer.", _SECONDS, "hook_type"
+        )
+        self._payload_bytes = self._histogram(
+            "sidehook_payload_bytes", "Payloads as they arrive.", _BYTES, "hook_type"
+        )
+        self._hook_outcomes = self._counter(
+            "sidehook_hook_outcomes", "What became of each hook of a call.", *_HOOK, "outcome"
+        )
+        self._hook_seconds = self._histogram(
+            "sidehook_hook_seconds", "From sending a run to its answer.", _SECONDS, *_HOOK
+        )
+        self._hook_failures = self._counter(
+            "sidehook_hook_failures", "Hooks that gave no answer.", *_HOOK, "failure_class"
+        )
+        self._guard_missed = self._counter(
+            "sidehook_guard_missed",
+            "A guard did not run when it should have; calls without a sidecar included.",
+            "hook_type",
+            "cause",
+        )
+        self._suppressed = self._counter(
+            "sidehook_blocks_suppressed", "Blocks of hooks that may not block.", *_HOOK
+        )
+        self._discarded = self._counter(
+            "sidehook_patches_discarded", "Patches of which nothing was applied.", *_HOOK
+        )
+        self._rejected = self._counter(
+            "sidehook_fields_rejected", "Fields of a patch that were not applied.", *_HOOK
+        )
+        self._unknown_scopes = self._counter(
+            "sidehook_scopes_unknown", "Scopes named by calls that no hook knows.", "hook_type"
+        )
+        self._late = self._counter(
+            "sidehook_late_answers", "Answers of workers after their time, dropped.", "worker"
+        )
+        self._dropped = self._counter(
+            "sidehook_frames_dropped", "Frames of workers that were dropped.", "worker", "cause"
+        )
+        self._client_dropped = self._counter(
+            "sidehook_client_frames_dropped", "Frames of clients that were dropped.", "cause"
+        )
+        self._accepted = self._counter(
+            "sidehook_detached_accepted", "Detached events taken into the queue.", *_HOOK
+        )
+        self._delivered = self._histogram(
+            "sidehook_detached_seconds",
+            "From taking a detached event into the queue until its hook had handled it.",
+            _SECONDS,
+            *_HOOK,
+        )
+        self._lost = self._counter(
+            "sidehook_detached_lost", "Detached events that were lost.", *_HOOK, "cause"
+        )
+
+    def page(self) -> bytes:
+        """Everything, in the text format of Prometheus."""
+        return generate_latest(self.registry)
+
+    def measure(self, gauges: Gauges) -> None:
+        """Add gauges that are measured at every scrape."""
+        self.registry.register(_Measured(gauges))
+
+    def client_frame_dropped(self, cause: FrameDrop) -> None:
+        """A frame of a client was dropped."""
+        self._client_dropped.of(cause).inc()
+
+    # The observer of dispatch and transport.
+
+    def call_finished(self, request: CallRequest, answer: CallAnswer, seconds: float) -> None:
+        """A call was answered, refused ones too."""
+        hook_type = self._names.hook_type(request.hook_type)
+        outcome = answer.outcome
+        self._calls.of(hook_type, _outcome_of(answer)).inc()
+        self._call_seconds.of(hook_type).observe(seconds)
+        self._payload_bytes.of(hook_type).observe(size_of(request.fields))
+        if isinstance(outcome, CallFailure):
+            self._failures.of(hook_type, outcome.reason).inc()
+        for line in answer.receipt.lines:
+            self._hook_finished(line)
+
+    def _hook_finished(self, line: ReceiptLine) -> None:
+        hook = self._names.hook(line.worker, line.hook)
+        self._hook_outcomes.of(*hook, line.outcome).inc()
+        if line.duration is not None:
+            self._hook_seconds.of(*hook).observe(line.duration)
+        if line.failure_class is not None:
+            self._hook_failures.of(*hook, line.failure_class).inc()
+
+    def guard_missed(self, hook_type: str, cause: GuardMissed, *, count: int = 1) -> None:
+        """Guards did not run when they should have."""
+        self._guard_missed.of(self._names.hook_type(hook_type), cause).inc(count)
+
+    def block_suppressed(self, hook_type: str, worker: str, hook: str) -> None:
+        """A hook blocked in a mode that may not."""
+        self._suppressed.of(*self._names.hook(worker, hook)).inc()
+
+    def patch_discarded(self, hook_type: str, worker: str, hook: str) -> None:
+        """Nothing of a hook's patch was applied."""
+        self._discarded.of(*self._names.hook(worker, hook)).inc()
+
+    def fields_rejected(self, hook_type: str, worker: str, hook: str, *, count: int) -> None:
+        """Fields of a hook's patch were not applied."""
+        self._rejected.of(*self._names.hook(worker, hook)).inc(count)
+
+    def scopes_unknown(self, hook_type: str, *, count: int) -> None:
+        """A call named scopes that no hook knows."""
+        self._unknown_scopes.of(self._names.hook_type(hook_type)).inc(count)
+
+    def late_answer(self, worker: str) -> None:
+        """An answer came after its time, and was dropped."""
+        self._late.of(self._names.worker(worker)).inc()
+
+    def frame_dropped(self, worker: str, cause: FrameDrop) -> None:
+        """A frame of a worker was dropped."""
+        self._dropped.of(self._names.worker(worker), cause).inc()
+
+    def detached_accepted(self, hook: PlannedHook) -> None:
+        """A detached event is in the queue."""
+        self._accepted.of(*self._names.hook(hook.worker, hook.name)).inc()
+
+    def detached_delivered(self, hook: PlannedHook, seconds: float) -> None:
+        """A detached event was handled, so long after it was accepted."""
+        self._delivered.of(*self._names.hook(hook.worker, hook.name)).observe(seconds)
+
+    def detached_lost(self, hook: PlannedHook, cause: DetachedLoss) -> None:
+        """A detached event was lost."""
+        self._lost.of(*self._names.hook(hook.worker, hook.name), cause).inc()
+
+    def _counter(self, name: str, text: str, *labels: str) -> Children[Counter]:
+        return Children(Counter(name, text, labels, registry=self.registry))
+
+    def _histogram(
+        self, name: str, text: str, buckets: tuple[float, ...], *labels: str
+    ) -> Children[Histogram]:
+        return Children(Histogram(name, text, labels, buckets=buckets, registry=self.registry))
+
+
+class _Measured(Collector):
+    def __init__(self, gauges: Gauges) -> None:
+        self._gauges = gauges
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        yield from self._gauges()
+
+
+def _outcome_of(answer: CallAnswer) -> str:
+    outcome = answer.outcome
+    if isinstance(outcome, CallFailure):
+        return _FAILED.get(outcome.reason, "failed")
+    return "blocked" if isinstance(outcome, Violation) else "proceeded"

@@ -1,0 +1,99 @@
+"""What is true at this moment, for `/state` and for the gauges of `/metrics`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from prometheus_client.core import GaugeMetricFamily
+
+from sidehook._types import JSON
+from sidehook_server.dispatch.dispatcher import Dispatcher
+from sidehook_server.dispatch.links import LinkTable
+from sidehook_server.ops.health import Health, Probe
+from sidehook_server.registry.model import Registry
+from sidehook_server.rpc.hook_service import HookService
+from sidehook_server.rpc.live_list import LiveList
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The parts of a sidecar that have something to show."""
+
+    sidecar: str
+    version: str
+    registry: Callable[[], Registry]
+    links: LinkTable
+    live_list: LiveList
+    dispatcher: Dispatcher
+    hook_service: HookService
+    health: Health
+
+
+def state_view(parts: Parts) -> dict[str, JSON]:
+    """Everything for people and for `sidehook status`, as JSON. No payload text anywhere."""
+    counts = parts.dispatcher.detached.counts
+    return {
+        "sidecar": parts.sidecar,
+        "version": parts.version,
+        "health": {probe.value: parts.health.problem(probe) or "ok" for probe in Probe},
+        "calls_in_flight": parts.dispatcher.in_flight,
+        "call_streams": parts.hook_service.streams,
+        "list_holders": parts.live_list.holders,
+        "detached": {
+            "waiting": parts.dispatcher.detached.waiting,
+            "running": parts.dispatcher.detached.running,
+            "accepted": counts.accepted,
+            "delivered": counts.delivered,
+            "failed": counts.failed,
+            "shed": counts.shed,
+        },
+        **parts.registry().view(),
+    }
+
+
+def gauges(parts: Parts) -> Collection[GaugeMetricFamily]:
+    """The gauges, measured now."""
+    registry = parts.registry()
+    detached = parts.dispatcher.detached
+    plain = (
+        ("sidehook_calls_in_flight", "Calls not answered yet.", parts.dispatcher.in_flight),
+        ("sidehook_call_streams", "Open streams of calls.", parts.hook_service.streams),
+        ("sidehook_list_holders", "Clients that hold the live list.", parts.live_list.holders),
+        ("sidehook_list_version", "The version of the live list.", registry.list_version),
+        ("sidehook_generation", "The generation of the registry.", registry.generation),
+        ("sidehook_detached_waiting", "Detached events that wait.", detached.waiting),
+        ("sidehook_detached_running", "Detached events that a worker has.", detached.running),
+        ("sidehook_hooks_unreachable", "Hooks nobody serves.", len(unreachable(registry))),
+        ("sidehook_ready", "1 when calls are taken.", int(parts.health.is_ready)),
+    )
+    families = [GaugeMetricFamily(name, text, value=value) for name, text, value in plain]
+    return (*families, _connected(registry, parts.links))
+
+
+def missing_sentences(registry: Registry) -> tuple[str, ...]:
+    """What must be there before calls of every type can be decided, and is not."""
+    missing = registry.missing
+    by_type = (sentence for sentences in missing.by_type.values() for sentence in sentences)
+    return tuple(dict.fromkeys((*missing.everywhere, *by_type)))
+
+
+def unreachable(registry: Registry) -> Collection[tuple[str, str]]:
+    """Worker and name of every hook in force that no instance serves."""
+    return {
+        (worker.name, key.name)
+        for worker in registry.workers.values()
+        for key, links in worker.routes.items()
+        if not links
+    }
+
+
+def _connected(registry: Registry, links: LinkTable) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(
+        "sidehook_workers_connected", "Instances of each worker.", labels=("worker",)
+    )
+    connected = Counter(link.worker for link in links if link.worker in registry.workers)
+    for worker in sorted(registry.workers):
+        family.add_metric((worker,), connected[worker])
+    return family

@@ -1,0 +1,226 @@
+"""What is wrong with a manifest: every problem at once, each with what to do about it."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from sidehook._manifest import ErrorPolicy, HookSpec, WorkerManifest
+from sidehook._types import Mode, OnError
+from sidehook_server.config.model import Config, HookConfig, WorkerConfig
+from sidehook_server.config.naming import (
+    MAX_HOOKS,
+    MAX_PRIORITY,
+    MAX_TIMEOUT,
+    did_you_mean,
+    hook_name_problem,
+    hook_type_problem,
+    shown,
+    text_problem,
+    worker_name_problem,
+)
+from sidehook_server.registry.declared import DeclaredType
+from sidehook_server.registry.effects import RefusalReason, Refuse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registrant:
+    """Who registers, as far as the transport can tell.
+
+    `peer_uid`: the user of the process, None when it cannot be told.
+    `expected_worker`: the name under which the configuration has the worker's target.
+    `serves_scope`: the hooks are an application's own, for calls that name a handle.
+    """
+
+    peer_uid: int | None = None
+    expected_worker: str | None = None
+    serves_scope: bool = False
+
+
+def refusal(
+    manifest: WorkerManifest,
+    registrant: Registrant,
+    *,
+    config: Config,
+    types: Mapping[str, DeclaredType],
+    undeclared_allowed: bool,
+) -> Refuse | None:
+    """Why the manifest is refused, with every problem; None when it is accepted."""
+    said = config.workers.get(manifest.worker)
+    identity = tuple(_identity_problems(manifest, registrant, said))
+    checked = _Checked(
+        manifest,
+        said=None if registrant.serves_scope else said,
+        types=types,
+        undeclared_allowed=undeclared_allowed,
+        serves_scope=registrant.serves_scope,
+    )
+    problems = (*identity, *_worker_problems(manifest), *checked.hook_problems())
+    if not problems:
+        return None
+    reason = RefusalReason.WORKER_IDENTITY if identity else RefusalReason.INVALID_MANIFEST
+    return Refuse(reason, problems)
+
+
+def _identity_problems(
+    manifest: WorkerManifest, registrant: Registrant, said: WorkerConfig | None
+) -> Iterator[str]:
+    who = f"worker {shown(manifest.worker)}"
+    expected = registrant.expected_worker
+    if expected is not None and manifest.worker != expected:
+        yield (
+            f"{who}: this connection belongs to worker {expected!r}; "
+            "give the worker that name, or name it so in the sidecar's configuration"
+        )
+    if said is None or said.uid is None:
+        return
+    if registrant.peer_uid is None:
+        yield (
+            f"{who}: the name is bound to user id {said.uid}, which cannot be verified on this "
+            "connection; attach over the sidecar's Unix socket"
+        )
+    elif registrant.peer_uid != said.uid:
+        yield (
+            f"{who}: the name is bound to user id {said.uid}, and this process has "
+            f"{registrant.peer_uid}; run it as that user, or choose another name"
+        )
+
+
+def _worker_problems(manifest: WorkerManifest) -> Iterator[str]:
+    who = f"worker {shown(manifest.worker)}"
+    if problem := worker_name_problem(manifest.worker):
+        yield f"{who}, field worker: {problem}"
+    for field, text in (("instance", manifest.instance), ("tenant", manifest.tenant)):
+        if problem := text_problem(text):
+            yield f"{who}, field {field}: {problem}"
+    if len(manifest.hooks) > MAX_HOOKS:
+        yield (
+            f"{who}, field hooks: {len(manifest.hooks)} hooks, at most {MAX_HOOKS} are taken; "
+            "split them over several workers"
+        )
+    for name, times in Counter(hook.name for hook in manifest.hooks).items():
+        if times > 1:
+            where = f"{who}, hook {shown(name)}, field name"
+            yield f"{where}: {times} hooks have it; rename all but one"
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    manifest: WorkerManifest
+    said: WorkerConfig | None
+    types: Mapping[str, DeclaredType]
+    undeclared_allowed: bool
+    serves_scope: bool
+
+    def hook_problems(self) -> Iterator[str]:
+        for spec in self.manifest.hooks:
+            for field, problem in self._problems_of(spec):
+                yield (
+                    f"worker {shown(self.manifest.worker)}, hook {shown(spec.name)}, "
+                    f"field {field}: {problem}"
+                )
+
+    def _problems_of(self, spec: HookSpec) -> Iterator[tuple[str, str]]:
+        if problem := hook_name_problem(spec.name):
+            yield "name", problem
+        if problem := self._hook_type_problem(spec.hook_type):
+            yield "hook_type", problem
+        for field, check in _TERM_CHECKS.items():
+            if problem := check(spec):
+                yield field, problem
+        if problem := self._scope_problem(spec):
+            yield "scope", problem
+
+    def _hook_type_problem(self, hook_type: str) -> str | None:
+        if not hook_type:
+            return "it is empty; name the point in the application where the hook runs"
+        if problem := hook_type_problem(hook_type):
+            return problem
+        if hook_type in self.types or self.undeclared_allowed:
+            return None
+        return (
+            f"{shown(hook_type)} is not declared; declare it in the sidecar's configuration under "
+            f"hook_types{did_you_mean(hook_type, self.types)}"
+        )
+
+    def _scope_problem(self, spec: HookSpec) -> str | None:
+        if spec.scope is None:
+            return None
+        if self.serves_scope:
+            return "hooks that a scope handle names have no other scope; leave it out"
+        if not spec.scope:
+            return "it is empty; name the scope, or leave it out"
+        if problem := text_problem(spec.scope):
+            return problem
+        said = self._said(spec.name)
+        if said is not None and said.required:
+            return (
+                "the sidecar's configuration requires this hook, and a required hook runs for "
+                "every call; leave the scope out"
+            )
+        return None
+
+    def _said(self, name: str) -> HookConfig | None:
+        return self.said.hook(name) if self.said is not None else None
+
+
+def _priority_problem(spec: HookSpec) -> str | None:
+    if spec.priority is None or abs(spec.priority) <= MAX_PRIORITY:
+        return None
+    return f"{spec.priority} is out of range; use -{MAX_PRIORITY} to {MAX_PRIORITY}"
+
+
+def _timeout_problem(spec: HookSpec) -> str | None:
+    if spec.timeout is None or (0 < spec.timeout <= MAX_TIMEOUT and math.isfinite(spec.timeout)):
+        return None
+    return f"{spec.timeout:g} s is out of range; use over 0 and up to {MAX_TIMEOUT:g} s"
+
+
+def _on_error_problem(spec: HookSpec) -> str | None:
+    policy = spec.on_error or ErrorPolicy()
+    if OnError.DISABLE not in (policy.default, *policy.overrides.values()):
+        return None
+    return "disable is not supported by this version of the sidecar; use fail or ignore"
+
+
+def _condition_problem(spec: HookSpec) -> str | None:
+    if spec.condition is None:
+        return None
+    return "conditions are not supported by this version of the sidecar; leave it out"
+
+
+def _sample_problem(spec: HookSpec) -> str | None:
+    if spec.sample is None:
+        return None
+    return "sampling is not supported by this version of the sidecar; leave it out"
+
+
+def _final_payload_problem(spec: HookSpec) -> str | None:
+    if not spec.requires_final_payload:
+        return None
+    mode = Mode.SEQUENTIAL if spec.mode is None else spec.mode
+    if mode is not Mode.SEQUENTIAL:
+        return f"only SEQUENTIAL hooks may require the final payload, not {mode.name}; leave it out"
+    return "final-payload gates are not supported by this version of the sidecar; leave it out"
+
+
+def _fields_problem(spec: HookSpec) -> str | None:
+    names = spec.fields or ()
+    twice = sorted(name for name, times in Counter(names).items() if times > 1)
+    if twice:
+        return f"{', '.join(map(shown, twice))} named more than once; name each field once"
+    return "a field has no name; leave it out" if "" in names else None
+
+
+_TERM_CHECKS: Final[Mapping[str, Callable[[HookSpec], str | None]]] = {
+    "priority": _priority_problem,
+    "timeout": _timeout_problem,
+    "on_error": _on_error_problem,
+    "condition": _condition_problem,
+    "sample": _sample_problem,
+    "requires_final_payload": _final_payload_problem,
+    "fields": _fields_problem,
+}

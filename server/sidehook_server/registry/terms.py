@@ -1,0 +1,156 @@
+"""The terms of a hook: what its worker proposes, the operator's word, and the defaults.
+
+And which of two terms is the weaker one. Terms are weaker when anything of them is:
+the mode may do less, a failure class is let through, fewer calls are seen, or a field
+that was refused is dropped. Priority, timeout, fields and idempotence make terms
+different, neither weaker nor stronger.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Final, TypeVar
+
+from sidehook._manifest import HookSpec
+from sidehook._types import FailureClass, Mode, OnError, OnRejected
+from sidehook_server.config.model import HookConfig, WorkerConfig
+from sidehook_server.modes import MODES, Schedule
+from sidehook_server.pipeline.model import PlannedHook
+from sidehook_server.policy import complete_policy
+from sidehook_server.registry.effects import KeptHook
+from sidehook_server.registry.worker import DeclaredHook
+
+DEFAULT_PRIORITY: Final = 50
+"""The priority of a hook that names none."""
+
+ValueT = TypeVar("ValueT")
+
+_UNSAID: Final = HookConfig(name="")
+
+
+def declared(kept: KeptHook, *, worker: str, config: WorkerConfig | None) -> DeclaredHook:
+    """A hook with the terms that come of it under the configuration."""
+    said = config.hook(kept.spec.name) if config is not None else None
+    tenant = config.tenant if config is not None and config.tenant is not None else kept.tenant
+    return DeclaredHook(kept, terms(kept.spec, worker=worker, tenant=tenant, said=said or _UNSAID))
+
+
+def terms(
+    spec: HookSpec,
+    *,
+    worker: str,
+    tenant: str = "",
+    said: HookConfig = _UNSAID,
+    handle: str | None = None,
+) -> PlannedHook:
+    """The terms a hook runs on: the operator's word, else the worker's, else the default.
+
+    A required hook has no scope, and fails the call whatever else is said.
+    """
+    mode = _first(said.mode, spec.mode, Mode.SEQUENTIAL)
+    scope = None if said.required else (_first(said.scope, spec.scope, "") or None)
+    return PlannedHook(
+        worker=worker,
+        name=spec.name,
+        hook_type=spec.hook_type,
+        mode=mode,
+        priority=_first(said.priority, spec.priority, DEFAULT_PRIORITY),
+        timeout=_first(said.timeout, spec.timeout, MODES[mode].default_timeout),
+        on_error=_on_error(mode, spec, said),
+        on_rejected=_first(said.on_rejected, spec.on_rejected, OnRejected.DROP),
+        tenant=tenant if scope is not None else "",
+        scope=scope,
+        fields=None if spec.fields is None else frozenset(spec.fields),
+        idempotent=bool(spec.idempotent),
+        required=said.required,
+        handle=handle,
+    )
+
+
+def _first(said: ValueT | None, proposed: ValueT | None, default: ValueT) -> ValueT:
+    if said is not None:
+        return said
+    return default if proposed is None else proposed
+
+
+def _on_error(mode: Mode, spec: HookSpec, said: HookConfig) -> Mapping[FailureClass, OnError]:
+    actions = dict(complete_policy(mode, spec.on_error, required=said.required))
+    if said.on_error is not None and not said.required:
+        if said.on_error.default is not None:
+            actions = dict.fromkeys(FailureClass, said.on_error.default)
+        actions.update(said.on_error.overrides)
+    return MappingProxyType(actions)
+
+
+# What a mode can do to a call: block it, change its payload, and hold it while the hook looks.
+_POWERS: Final[Mapping[Mode, frozenset[str]]] = {
+    mode: frozenset(
+        power
+        for power, has in (
+            ("block", row.may_block),
+            ("modify", row.may_modify),
+            ("hold the call", row.schedule is not Schedule.DETACHED),
+        )
+        if has
+    )
+    for mode, row in MODES.items()
+}
+_STRENGTH: Final[Mapping[OnError, int]] = {OnError.FAIL: 2, OnError.IGNORE: 1, OnError.DISABLE: 0}
+
+
+def losses(old: PlannedHook, new: PlannedHook) -> tuple[str, ...]:
+    """What a hook would give up with the new terms; empty when they are not weaker."""
+    return tuple(_losses(old, new))
+
+
+def _losses(old: PlannedHook, new: PlannedHook) -> Iterator[str]:
+    if lost := _POWERS[old.mode] - _POWERS[new.mode]:
+        yield f"mode {old.mode} -> {new.mode} can no longer {' or '.join(sorted(lost))}"
+    yield from _let_through(old.on_error, new.on_error)
+    if new.scope is not None and (old.scope, old.tenant) != (new.scope, new.tenant):
+        yield f"only calls of scope {new.scope!r} and tenant {new.tenant!r} are seen"
+    if old.on_rejected is OnRejected.ERROR and new.on_rejected is OnRejected.DROP:
+        yield "on_rejected error -> drop"
+
+
+def _let_through(
+    old: Mapping[FailureClass, OnError], new: Mapping[FailureClass, OnError]
+) -> Iterator[str]:
+    """The failure classes that end the call no longer, or no longer as firmly."""
+    milder: defaultdict[str, list[str]] = defaultdict(list)
+    for kind in FailureClass:
+        if _STRENGTH[new[kind]] < _STRENGTH[old[kind]]:
+            milder[f"{old[kind]} -> {new[kind]}"].append(kind)
+    for step, kinds in milder.items():
+        which = "" if len(kinds) == len(FailureClass) else f" for {', '.join(kinds)}"
+        yield f"on_error {step}{which}"
+
+
+def is_stronger(new: PlannedHook, old: PlannedHook) -> bool:
+    """Whether the new terms give up nothing and gain something."""
+    return not losses(old, new) and bool(losses(new, old))
+
+
+def in_force(
+    current: DeclaredHook, offers: Sequence[DeclaredHook], *, accepts_downgrade: bool
+) -> DeclaredHook:
+    """Which terms of a hook hold, given the ones that did and those that are served now.
+
+    `offers` are what the serving instances declare, the newest manifest last.
+
+    1. Stronger terms hold at once.
+    2. While somebody serves the terms that hold, they go on to hold.
+    3. Else the newest offer that is not weaker holds; with `accepts_downgrade` the
+       newest of all. When there is none, the old terms hold, and nobody serves them.
+    """
+    for offer in offers:
+        if is_stronger(offer.terms, current.terms):
+            current = offer
+    if any(offer.terms == current.terms for offer in offers):
+        return current
+    for offer in reversed(offers):
+        if accepts_downgrade or not losses(current.terms, offer.terms):
+            return offer
+    return current

@@ -1,0 +1,1 @@
+"""The services that applications and workers call: thin, octets in and octets out."""

@@ -1,0 +1,95 @@
+"""A worker behind a name in the DNS: each of its addresses is a replica of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeAlias
+
+from sidehook_server.transport.crew import Crew, Runner
+from sidehook_server.transport.dial import Dialer, DialTimes
+from sidehook_server.transport.session import Local
+
+_log: Final = logging.getLogger("sidehook.transport")
+
+_SCHEME: Final = "dns:"
+
+Lookup: TypeAlias = Callable[[str, int], Awaitable[frozenset[str]]]
+"""Gives the gRPC targets of a host and port. Raises OSError when the name is not known now."""
+
+
+def dialer(
+    local: Local,
+    target: str,
+    *,
+    expected_worker: str | None = None,
+    times: DialTimes | None = None,
+) -> Runner:
+    """What keeps the connections with the worker at a target; `run` it.
+
+    A target `dns:///host:port` gets a connection for each address of the name.
+    """
+    if target.startswith(_SCHEME):
+        return Replicas(local, target, expected_worker=expected_worker, times=times)
+    return Dialer(local, target, expected_worker=expected_worker, times=times)
+
+
+async def look_up(host: str, port: int) -> frozenset[str]:
+    """The targets that the system's resolver knows for a name."""
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return frozenset(_target(str(address[0]), int(address[1])) for *_, address in found)
+
+
+def _target(address: str, port: int) -> str:
+    return f"ipv6:[{address}]:{port}" if ":" in address else f"ipv4:{address}:{port}"
+
+
+class Replicas:
+    """Keeps a connection with every address of a name.
+
+    An address that is not in the DNS any more is dropped. While the name cannot be
+    looked up, everything stays as it is. Raises ValueError for a target without a port.
+    """
+
+    def __init__(
+        self,
+        local: Local,
+        target: str,
+        *,
+        expected_worker: str | None = None,
+        times: DialTimes | None = None,
+        lookup: Lookup = look_up,
+    ) -> None:
+        self._host, self._port = _host_and_port(target)
+        self._target = target
+        self._local = local
+        self._expected_worker = expected_worker
+        self._times = times or DialTimes()
+        self._look_up = lookup
+
+    async def run(self) -> None:
+        """Looks the name up, again and again. Ends only by being cancelled."""
+        async with Crew(self._dialer) as crew:
+            while True:
+                try:
+                    await crew.follow(await self._look_up(self._host, self._port))
+                except OSError as error:
+                    _log.warning("lookup_failed target=%s problem=%r", self._target, str(error))
+                await asyncio.sleep(self._times.lookup)
+
+    def _dialer(self, target: str) -> Runner:
+        return Dialer(self._local, target, expected_worker=self._expected_worker, times=self._times)
+
+
+def _host_and_port(target: str) -> tuple[str, int]:
+    """The host and port of `dns:host:port` or `dns:///host:port`."""
+    name = target.removeprefix(_SCHEME)
+    if name.startswith("//"):
+        name = name[2:].partition("/")[2]
+    host, _, port = name.rpartition(":")
+    if not host or not port.isdecimal():
+        raise ValueError(f"the target {target} names no port; write dns:///host:port")
+    return host.strip("[]"), int(port)

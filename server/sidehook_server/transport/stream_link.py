@@ -1,0 +1,288 @@
+"""A link over one multiplexed stream: runs by id, in frames, without a task of their own."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from sidehook import _wire
+from sidehook._errors import MalformedError
+from sidehook._frames import (
+    EventTag,
+    Frame,
+    FrameError,
+    Joiner,
+    JoinerFullError,
+    RunTag,
+    decode_frame,
+    unpack,
+)
+from sidehook._hello import SPLIT_FRAMES
+from sidehook._manifest import Limits, WorkerManifest
+from sidehook._mux import (
+    DEFAULT_BATCH_BYTES,
+    Ids,
+    MessageTooLargeError,
+    Outbox,
+    OutboxError,
+    OutboxFullError,
+)
+from sidehook._run import HookFailure, Notice, RunRequest
+from sidehook_server.dispatch import failures
+from sidehook_server.dispatch.link import RunHandle, RunSink
+from sidehook_server.dispatch.observer import FrameDrop, Observer
+from sidehook_server.pipeline.answers import malformed
+
+_log: Final = logging.getLogger("sidehook.transport")
+
+_REMEMBERED: Final = 1024
+"""Runs without a further answer due that are remembered, to tell late answers from strange ones."""
+
+
+class StreamListener(Protocol):
+    """Is told what the worker says about itself. May raise to end the stream."""
+
+    def goodbye(self, reason: str) -> None:
+        """The instance drains."""
+
+    def manifest(self, manifest: WorkerManifest) -> None:
+        """A new manifest, in place of the one before."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One run that the worker has not answered."""
+
+    sink: RunSink
+    hook: str
+    call_id: str
+
+
+class StreamLink:
+    """Runs on one stream. `outbox` is what the stream's writer sends; `limits` are ours.
+
+    The worker's own limits are kept: its credits, its largest message, its batches.
+    Raises ValueError for batches that are too small to hold anything.
+    """
+
+    def __init__(
+        self,
+        link_id: str,
+        manifest: WorkerManifest,
+        *,
+        outbox: Outbox,
+        listener: StreamListener,
+        limits: Limits,
+        observer: Observer,
+    ) -> None:
+        self.link_id: Final = link_id
+        self.worker: Final = manifest.worker
+        self.instance: Final = manifest.instance
+        self._credits = manifest.limits.max_in_flight
+        self._outbox = outbox
+        self._listener = listener
+        self._observer = observer
+        self._ids = Ids()
+        self._runs: dict[int, _Run] = {}
+        # Runs that were cancelled, and None for runs that ended; the oldest go first.
+        self._over: dict[int, _Run | None] = {}
+        self._joiner = Joiner(limits.max_message_bytes, limits.max_in_flight)
+        self._draining = False
+        self._closed = False
+        outbox.configure(
+            max_batch_bytes=min(manifest.limits.max_batch_bytes, DEFAULT_BATCH_BYTES),
+            split_frames=SPLIT_FRAMES in manifest.capabilities,
+            max_message_bytes=manifest.limits.max_message_bytes,
+        )
+
+    @property
+    def in_flight(self) -> int:
+        """Runs sent and not yet answered, failed or cancelled."""
+        return len(self._runs)
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the stream is open."""
+        return not self._closed
+
+    @property
+    def draining(self) -> bool:
+        """Whether the worker said goodbye."""
+        return self._draining
+
+    def send(self, run: RunRequest, sink: RunSink) -> RunHandle | HookFailure:
+        """Queues the run for the stream's writer; a failure when there is no room for it."""
+        if self._closed:
+            return failures.link_closed(self.worker)
+        if len(self._runs) >= self._credits:
+            return failures.no_room(self.worker, f"{self._credits} runs are under way on it")
+        identity = self._ids.next()
+        try:
+            self._outbox.put(identity, RunTag.RUN, _wire.encode_run(run))
+        except MessageTooLargeError as error:
+            return failures.too_large(self.worker, error.size, error.limit)
+        except OutboxFullError as error:
+            return failures.no_room(self.worker, f"{error.pending} bytes wait to be read by it")
+        except OutboxError:
+            return failures.link_closed(self.worker)
+        self._runs[identity] = _Run(sink, run.steps[0][0].hook, run.call_id)
+        return _StreamRun(self, identity)
+
+    def notify(self, notice: Notice) -> None:
+        """Queues a notice; it is dropped when the worker does not read."""
+        with suppress(OutboxError):
+            self._outbox.put(0, RunTag.NOTICE, _wire.encode_notice(notice))
+
+    def announce_draining(self) -> None:
+        """Tells the worker that the sidecar goes away."""
+        with suppress(OutboxError):
+            self._outbox.put(0, RunTag.DRAINING)
+
+    def cancel(self, identity: int) -> None:
+        """Stops a run and forgets its sink. Nothing happens when it is over."""
+        run = self._runs.pop(identity, None)
+        if run is None:
+            return
+        self._outbox.cancel(identity)
+        self._joiner.drop(identity)
+        self._remember(identity, run)
+        with suppress(OutboxError):
+            self._outbox.put(identity, RunTag.CANCEL, _wire.encode_cancel_run())
+
+    def close(self) -> None:
+        """The stream is over: every run that was under way fails. Safe to call twice."""
+        self._closed = True
+        self._outbox.close()
+        runs, self._runs = self._runs, {}
+        for run in runs.values():
+            run.sink.failed(failures.connection_lost(self.worker, self.instance), sent=True)
+
+    def receive(self, batch: bytes) -> None:
+        """Takes one message of the stream. A frame that is broken is dropped, and counted.
+
+        Raises only what the listener raises.
+        """
+        try:
+            frames = unpack(batch)
+        except FrameError as error:
+            self._broken_frame(error)
+            return
+        for octets in frames:
+            try:
+                frame = self._joiner.feed(decode_frame(octets))
+            except FrameError as error:
+                self._broken_frame(error)
+            else:
+                if frame is not None:
+                    self._take(frame)
+
+    def _take(self, frame: Frame) -> None:
+        take = _TAKERS.get(frame.tag)
+        if take is None:
+            self._observer.frame_dropped(self.worker, FrameDrop.UNEXPECTED)
+            return
+        take(self, frame)
+
+    def _take_result(self, frame: Frame) -> None:
+        run = self._end(frame.id)
+        if run is None:
+            self._unawaited(frame.id)
+            return
+        try:
+            result = _wire.decode_result(frame.body)
+        except MalformedError as error:
+            run.sink.failed(malformed(str(error)), sent=True)
+        else:
+            run.sink.answered(result)
+
+    def _take_end(self, frame: Frame) -> None:
+        run = self._end(frame.id)
+        if run is not None:
+            run.sink.failed(malformed("the run ended without a result"), sent=True)
+
+    def _take_goodbye(self, frame: Frame) -> None:
+        try:
+            reason = _wire.decode_goodbye(frame.body)
+        except MalformedError:
+            # Whatever it says, it does not want runs any more.
+            reason = ""
+        self._draining = True
+        self._listener.goodbye(reason)
+
+    def _take_manifest(self, frame: Frame) -> None:
+        self._listener.manifest(_wire.decode_manifest(frame.body))
+
+    def _take_in_passing(self, frame: Frame) -> None:
+        """That a hook starts changes nothing while a run has one hook, and none gets more time."""
+
+    def _end(self, identity: int) -> _Run | None:
+        run = self._runs.pop(identity, None)
+        if run is not None:
+            self._remember(identity, None)
+        return run
+
+    def _remember(self, identity: int, run: _Run | None) -> None:
+        self._over[identity] = run
+        if len(self._over) > _REMEMBERED:
+            del self._over[next(iter(self._over))]
+
+    def _unawaited(self, identity: int) -> None:
+        """A result that nobody waits for: late, or of a run that never was."""
+        if identity not in self._over:
+            self._observer.frame_dropped(self.worker, FrameDrop.UNKNOWN_ID)
+            return
+        self._observer.late_answer(self.worker)
+        run = self._over[identity]
+        if run is not None:
+            self._over[identity] = None
+            self.notify(
+                Notice(
+                    code="LATE_ANSWER",
+                    message="the answer came after the run was cancelled, and was dropped",
+                    hook=run.hook,
+                    call_id=run.call_id,
+                )
+            )
+
+    def _broken_frame(self, error: FrameError) -> None:
+        self._observer.frame_dropped(self.worker, FrameDrop.MALFORMED)
+        _log.warning(
+            "frame_malformed worker=%s instance=%s problem=%r",
+            self.worker,
+            self.instance,
+            error.problem,
+        )
+        run = self._end(error.id)
+        if run is None:
+            return
+        failure = malformed(str(error))
+        if isinstance(error, JoinerFullError):
+            failure = failures.no_room_for_answer(self.worker)
+        run.sink.failed(failure, sent=True)
+
+
+class _StreamRun:
+    """One run on a stream."""
+
+    __slots__ = ("_identity", "_link")
+
+    def __init__(self, link: StreamLink, identity: int) -> None:
+        self._link = link
+        self._identity = identity
+
+    def cancel(self) -> None:
+        """Stops it."""
+        self._link.cancel(self._identity)
+
+
+_TAKERS: Final[Mapping[int, Callable[[StreamLink, Frame], None]]] = {
+    EventTag.RESULT: StreamLink._take_result,  # noqa: SLF001 - the class's own table
+    EventTag.STARTED: StreamLink._take_in_passing,  # noqa: SLF001 - the class's own table
+    EventTag.EXTEND: StreamLink._take_in_passing,  # noqa: SLF001 - the class's own table
+    EventTag.END: StreamLink._take_end,  # noqa: SLF001 - the class's own table
+    EventTag.GOODBYE: StreamLink._take_goodbye,  # noqa: SLF001 - the class's own table
+    EventTag.MANIFEST: StreamLink._take_manifest,  # noqa: SLF001 - the class's own table
+}

@@ -1,0 +1,134 @@
+"""A connection with a worker that the sidecar dials, and the questions it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Final, Self, TypeAlias
+
+import grpc
+import grpc.aio
+
+from sidehook import _wire
+from sidehook._errors import MalformedError
+from sidehook._hello import DescribeRequest
+from sidehook._manifest import Limits, WorkerManifest
+from sidehook_server.transport.errors import (
+    RefusedError,
+    TransportError,
+    WorkerSilentError,
+    WorkerUnreachableError,
+)
+from sidehook_server.transport.session import check_version
+from sidehook_server.transport.unary_link import UnaryMethod
+
+_SERVICE: Final = "/sidehook.v1.WorkerService"
+
+_RunStreamMethod: TypeAlias = "grpc.aio.StreamStreamMultiCallable[bytes, bytes]"
+_RunStreamCall: TypeAlias = "grpc.aio.StreamStreamCall[bytes, bytes]"
+
+_BY_CODE: Final[Mapping[grpc.StatusCode, type[WorkerUnreachableError]]] = {
+    grpc.StatusCode.UNAVAILABLE: WorkerUnreachableError,
+    grpc.StatusCode.CANCELLED: WorkerUnreachableError,
+    grpc.StatusCode.DEADLINE_EXCEEDED: WorkerSilentError,
+}
+"""Statuses that mean a connection in trouble; with any other one the worker says no."""
+
+
+class NoRunStreamError(Exception):
+    """The worker serves single runs only."""
+
+
+class WorkerChannel:
+    """One gRPC channel to one worker. As a context manager it closes with all its RPCs."""
+
+    def __init__(self, target: str, limits: Limits) -> None:
+        self._channel = grpc.aio.insecure_channel(
+            target,
+            options=[
+                (
+                    "grpc.max_receive_message_length",
+                    limits.max_message_bytes + limits.max_batch_bytes,
+                ),
+                ("grpc.max_send_message_length", -1),
+                # Else a new channel inherits the waiting time of the one that failed before.
+                ("grpc.use_local_subchannel_pool", 1),
+            ],
+        )
+        self._describe: UnaryMethod = self._channel.unary_unary(
+            f"{_SERVICE}/Describe", request_serializer=None, response_deserializer=None
+        )
+        self.run: Final[UnaryMethod] = self._channel.unary_unary(
+            f"{_SERVICE}/Run", request_serializer=None, response_deserializer=None
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._channel.close()
+
+    async def describe(self, *, sidecar: str, within: float) -> WorkerManifest:
+        """The worker's manifest, asked for `within` so many seconds.
+
+        Raises WorkerUnreachableError when it does not answer, and RefusedError for an
+        answer that cannot be accepted.
+        """
+        request = _wire.encode_describe_request(DescribeRequest(sidecar=sidecar))
+        try:
+            manifest = _wire.decode_describe_response(await self._describe(request, timeout=within))
+        except grpc.aio.AioRpcError as error:
+            raise _translated(error) from error
+        except MalformedError as error:
+            raise RefusedError(
+                "MALFORMED_REQUEST", (f"its answer to Describe: {error}",)
+            ) from error
+        check_version(manifest)
+        return manifest
+
+    def run_stream(self) -> RunStream:
+        """Opens a stream of runs."""
+        method: _RunStreamMethod = self._channel.stream_stream(
+            f"{_SERVICE}/RunStream", request_serializer=None, response_deserializer=None
+        )
+        return RunStream(method())
+
+
+class RunStream:
+    """One RunStream RPC as messages in and out."""
+
+    def __init__(self, call: _RunStreamCall) -> None:
+        self._call = call
+
+    async def read(self) -> bytes | None:
+        """The next message, None at the end.
+
+        Raises NoRunStreamError, or WorkerUnreachableError when the stream broke.
+        """
+        try:
+            message = await self._call.read()
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.UNIMPLEMENTED:
+                raise NoRunStreamError from error
+            raise _translated(error) from error
+        return message if isinstance(message, bytes) else None
+
+    async def write(self, batch: bytes) -> None:
+        """Sends one message."""
+        await self._call.write(batch)
+
+    def cancel(self) -> None:
+        """Ends the stream."""
+        self._call.cancel()
+
+
+def _translated(error: grpc.aio.AioRpcError) -> TransportError:
+    code = error.code()
+    kind = _BY_CODE.get(code)
+    what = f"{code.name}: {error.details() or 'no details'}"
+    return RefusedError(code.name, (what,)) if kind is None else kind(what)
