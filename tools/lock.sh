@@ -22,3 +22,5 @@ compile requirements/floor.lock --resolution lowest-direct \
 compile requirements/mellea.lock client/pyproject.toml server/pyproject.toml \
     requirements/build.in requirements/test.in requirements/examples.in \
     requirements/mellea.in "$@"
+compile requirements/model.lock requirements/model.in "$@"
+compile requirements/model.lock requirements/model.in "$@"

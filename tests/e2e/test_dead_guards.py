@@ -51,8 +51,13 @@ async def until_instances(sidecar: Sidecar, worker: str, count: int) -> None:
 async def instances(sidecar: Sidecar, worker: str) -> int:
     workers = (await sidecar.state())["workers"]
     assert isinstance(workers, list)
-    known = [each for each in workers if isinstance(each, dict) and each["name"] == worker]
-    return sum(len(each["instances"]) for each in known)  # type: ignore[arg-type]  # a list
+    count = 0
+    for each in workers:
+        assert isinstance(each, dict)
+        if each["name"] == worker:
+            assert isinstance(each["instances"], list)
+            count += len(each["instances"])
+    return count
 
 
 async def fails_as_unreachable(hooks: sidehook.aio.Client) -> sidehook.HookFailedError:
