@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from sidehook._call import ReceiptLine
-from sidehook._types import HookOutcome, Mode
+from sidehook._run import HookFailure
+from sidehook._types import FailureClass, HookOutcome, Mode
+from sidehook_server.modes import Ruling
+from sidehook_server.pipeline.ending import reason_of
 from sidehook_server.pipeline.model import PlannedHook
+from sidehook_server.pipeline.running import Running
 
 _REDACTED: Final = frozenset(
     {
@@ -29,9 +33,34 @@ class Ledger:
         self._hooks = hooks
         self._lines: list[ReceiptLine | None] = [None] * len(hooks)
 
-    def write(self, place: int, line: ReceiptLine) -> None:
-        """Sets the line of the hook at this place, over one written before."""
-        self._lines[place] = line
+    def answered(self, running: Running, ruling: Ruling, now: float) -> None:
+        """The hook answered, and this is what its answer does."""
+        violation = ruling.violation
+        self._write(
+            running,
+            ruling.outcome,
+            now,
+            changed_fields=tuple(sorted(ruling.patch)),
+            rejected_fields=ruling.rejected,
+            code="" if violation is None else violation.code,
+            message="" if violation is None else reason_of(violation, running.hook),
+        )
+
+    def failed(self, running: Running, failure: HookFailure, now: float, *, closed: bool) -> None:
+        """The hook gave no answer, or none that counts; over what was written before."""
+        self._write(
+            running,
+            HookOutcome.FAILED_CLOSED if closed else HookOutcome.FAILED_OPEN,
+            now,
+            failure_class=failure.failure_class,
+            code=failure.code,
+            message=failure.message,
+        )
+
+    def cancelled(self, running: Running, now: float, *, out_of_time: bool) -> None:
+        """The call ended while the hook ran."""
+        late = FailureClass.TIMEOUT if out_of_time else None
+        self._write(running, HookOutcome.CANCELLED, now, failure_class=late)
 
     def note(self, place: int, outcome: HookOutcome) -> None:
         """Sets a line with nothing to tell but the outcome."""
@@ -39,10 +68,6 @@ class Ledger:
         self._lines[place] = ReceiptLine(
             hook=hook.name, worker=hook.worker, mode=hook.mode, outcome=outcome
         )
-
-    def is_written(self, place: int) -> bool:
-        """Whether the hook at this place has a line."""
-        return self._lines[place] is not None
 
     def may_hold_unredacted(self) -> bool:
         """Whether a TRANSFORM hook failed or has not had its turn."""
@@ -57,3 +82,29 @@ class Ledger:
             if line is None:
                 self.note(place, HookOutcome.SKIPPED_HALTED)
         return tuple(line for line in self._lines if line is not None)
+
+    def _write(
+        self,
+        running: Running,
+        outcome: HookOutcome,
+        now: float,
+        *,
+        changed_fields: tuple[str, ...] = (),
+        rejected_fields: tuple[str, ...] = (),
+        failure_class: FailureClass | None = None,
+        code: str = "",
+        message: str = "",
+    ) -> None:
+        self._lines[running.place] = ReceiptLine(
+            hook=running.hook.name,
+            worker=running.hook.worker,
+            instance=running.instance,
+            mode=running.hook.mode,
+            outcome=outcome,
+            duration=running.took(now),
+            changed_fields=changed_fields,
+            rejected_fields=rejected_fields,
+            failure_class=failure_class,
+            code=code,
+            message=message,
+        )

@@ -23,16 +23,15 @@ from sidehook._call import (
     Fields,
     Proceed,
     Receipt,
-    ReceiptLine,
-    Violation,
 )
 from sidehook._errors import MalformedError
-from sidehook._run import HookFailure, HookResult, Notice, RunRequest
+from sidehook._run import HookFailure, HookResult, RunRequest
 from sidehook._types import CallOutcome, FailureClass, HookOutcome, OnError
 from sidehook_server.deadline import Budget
 from sidehook_server.modes import Ruling, Schedule, rule_on
-from sidehook_server.pipeline import failures
+from sidehook_server.pipeline import ending, failures, notices
 from sidehook_server.pipeline.answers import failure_in, failure_of, malformed
+from sidehook_server.pipeline.ending import End
 from sidehook_server.pipeline.ledger import Ledger
 from sidehook_server.pipeline.model import (
     CallSettings,
@@ -43,42 +42,19 @@ from sidehook_server.pipeline.model import (
     Finish,
     PlannedHook,
     StartRun,
-    Tell,
 )
 from sidehook_server.pipeline.plan import Phase, Plan
 from sidehook_server.pipeline.requests import run_request
+from sidehook_server.pipeline.running import Running
 from sidehook_server.pipeline.state import CallState
-
-
-@dataclass(slots=True)
-class _Running:
-    """A run under way. `expires` is when its hook has failed, by the sidecar's clock."""
-
-    run: int
-    place: int
-    hook: PlannedHook
-    phase: Phase
-    started: float
-    expires: float
-    instance: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
     """A parallel hook's answer, whose state waits for the end of its phase."""
 
-    running: _Running
+    running: Running
     ruling: Ruling
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _End:
-    """How the call ended: `answer` is None when it proceeded."""
-
-    outcome: CallOutcome
-    answer: Violation | CallFailure | None = None
-    hook: str = ""
-    code: str = ""
 
 
 class Call:
@@ -108,11 +84,11 @@ class Call:
         self._phase: Phase | None = None
         self._phase_fields: Fields = self._fields
         self._phase_expires = inf
-        self._running: dict[int, _Running] = {}
+        self._running: dict[int, Running] = {}
         self._kept: list[_Kept] = []
         self._runs = 0
         self._sent = False
-        self._end: _End | None = None
+        self._end: End | None = None
         self._detached: list[int] = []
         self.finished = False
         self.late_answers = 0
@@ -138,9 +114,9 @@ class Call:
     def start(self, now: float) -> list[Effect]:
         """The call begins."""
         if self._plan.missing:
-            return self._close(_failed(failures.required_missing(self._plan)), now)
+            return self._close(ending.failed(failures.required_missing(self._plan)), now)
         if self._lost_handles:
-            return self._close(_failed(failures.handle_unknown(len(self._lost_handles))), now)
+            return self._close(ending.failed(failures.handle_unknown(len(self._lost_handles))), now)
         return self._advance(now)
 
     def sent(self, run: int, instance: str) -> list[Effect]:
@@ -175,7 +151,7 @@ class Call:
         if self._end is not None:
             return []
         if now >= self._budget.expires:
-            return self._close(self._deadline(), now)
+            return self._close(self._out_of_time(), now)
         effects: list[Effect] = []
         for running in [run for run in self._running.values() if run.expires <= now]:
             if self._running.pop(running.run, None) is not None:
@@ -190,10 +166,8 @@ class Call:
         if self._end is not None:
             return []
         if now >= self._budget.expires:
-            return self._close(self._deadline(), now)
-        failure = failures.cancelled()
-        end = _End(outcome=CallOutcome.CANCELLED, answer=failure, code=failure.reason)
-        return self._close(end, now)
+            return self._close(self._out_of_time(), now)
+        return self._close(ending.cancelled(), now)
 
     def detached(self, accepted: Sequence[bool], now: float) -> list[Effect]:
         """The queue took these of the works of `Detach`, and shed the others."""
@@ -212,7 +186,7 @@ class Call:
             elif self._kept:
                 effects += self._settle_parallel(now)
             elif not self._enter_next_phase(now):
-                effects += self._close(_End(outcome=CallOutcome.PROCEEDED), now)
+                effects += self._close(ending.PROCEEDED, now)
         return effects
 
     def _is_idle(self) -> bool:
@@ -248,10 +222,10 @@ class Call:
 
     def _start(self, place: int, phase: Phase, hook: PlannedHook, now: float) -> list[Effect]:
         if self._budget.left(now) <= 0:
-            return self._close(self._deadline(), now)
+            return self._close(self._out_of_time(), now)
         expires = min(now + hook.timeout, self._phase_expires, self._budget.expires)
         self._runs += 1
-        running = _Running(self._runs, place, hook, phase, now, expires)
+        running = Running(self._runs, place, hook, phase, now, expires)
         if expires <= now:
             return self._judge_failure(running, failures.no_time_left(), now)
         self._running[running.run] = running
@@ -274,7 +248,7 @@ class Call:
 
     # Answers and failures of hooks.
 
-    def _hook_answered(self, running: _Running, result: HookResult, now: float) -> list[Effect]:
+    def _hook_answered(self, running: Running, result: HookResult, now: float) -> list[Effect]:
         row = running.phase.row
         ruling = rule_on(row, result, fields=self._phase_fields, writable=self._plan.writable)
         failure = failure_of(ruling, running.hook, self._phase_fields, self._plan.max_payload_bytes)
@@ -285,10 +259,10 @@ class Call:
             return self._hook_failed(running, failure, now)
         if row.schedule is Schedule.PARALLEL:
             self._kept.append(_Kept(running, ruling))
-        self._write_answer(running, ruling, now)
-        effects = _told(running, ruling, self.call_id)
+        self._ledger.answered(running, ruling, now)
+        effects: list[Effect] = [*notices.about(running, self.call_id, ruling)]
         if blocked:
-            return effects + self._close(_blocked(running.hook, ruling), now)
+            return effects + self._close(ending.blocked(running.hook, ruling), now)
         if ruling.patch:
             self._fields = {**self._fields, **ruling.patch}
             self._phase_fields = self._fields
@@ -317,76 +291,34 @@ class Call:
             effects += self._judge_failure(it.running, failure, now)
         return effects
 
-    def _hook_failed(self, running: _Running, failure: HookFailure, now: float) -> list[Effect]:
+    def _hook_failed(self, running: Running, failure: HookFailure, now: float) -> list[Effect]:
         effects = self._judge_failure(running, failure, now)
         return effects if self._end is not None else effects + self._advance(now)
 
-    def _judge_failure(self, running: _Running, failure: HookFailure, now: float) -> list[Effect]:
+    def _judge_failure(self, running: Running, failure: HookFailure, now: float) -> list[Effect]:
         hook = running.hook
         closed = _ends_call(hook, failure)
-        self._write_failure(running, failure, now, closed=closed)
+        self._ledger.failed(running, failure, now, closed=closed)
         effects: list[Effect] = []
         if failure.failure_class is FailureClass.MALFORMED and running.instance:
-            effects.append(_tell(running, self.call_id, "ANSWER_MALFORMED", failure.message))
+            effects.append(notices.malformed(running, self.call_id, failure.message))
         if closed:
-            ending = failures.hook_failed(hook, failure)
-            effects += self._close(_failed(ending, hook), now)
+            effects += self._close(ending.failed(failures.hook_failed(hook, failure), hook), now)
         return effects
-
-    def _write_answer(self, running: _Running, ruling: Ruling, now: float) -> None:
-        violation = ruling.violation
-        self._ledger.write(
-            running.place,
-            ReceiptLine(
-                hook=running.hook.name,
-                worker=running.hook.worker,
-                instance=running.instance,
-                mode=running.hook.mode,
-                outcome=ruling.outcome,
-                duration=now - running.started,
-                changed_fields=tuple(sorted(ruling.patch)),
-                rejected_fields=ruling.rejected,
-                code="" if violation is None else violation.code,
-                message="" if violation is None else _reason(violation, running.hook),
-            ),
-        )
-
-    def _write_failure(
-        self, running: _Running, failure: HookFailure, now: float, *, closed: bool
-    ) -> None:
-        self._ledger.write(
-            running.place,
-            ReceiptLine(
-                hook=running.hook.name,
-                worker=running.hook.worker,
-                instance=running.instance,
-                mode=running.hook.mode,
-                outcome=HookOutcome.FAILED_CLOSED if closed else HookOutcome.FAILED_OPEN,
-                duration=now - running.started if running.instance else None,
-                failure_class=failure.failure_class,
-                code=failure.code,
-                message=failure.message,
-            ),
-        )
 
     # The end.
 
-    def _deadline(self) -> _End:
+    def _out_of_time(self) -> End:
         running = next(iter(self._running.values()), None)
-        failure = failures.deadline(self._budget, running.hook if running else None)
-        return _End(
-            outcome=CallOutcome.DEADLINE,
-            answer=failure,
-            hook=running.hook.path if running else "",
-            code=failure.reason,
-        )
+        return ending.out_of_time(self._budget, running.hook if running else None)
 
-    def _close(self, end: _End, now: float) -> list[Effect]:
+    def _close(self, end: End, now: float) -> list[Effect]:
         """The verdict stands: what runs is cancelled, what observes it is detached."""
         self._end = end
         effects: list[Effect] = [CancelRun(run) for run in self._running]
         for running in self._running.values():
-            self._write_cancelled(running, now)
+            late = end.outcome is CallOutcome.DEADLINE
+            self._ledger.cancelled(running, now, out_of_time=late)
         self._running.clear()
         waiting, self._queue = self._queue, []
         work: list[DetachedWork] = []
@@ -400,22 +332,7 @@ class Call:
             return [*effects, Detach(tuple(work))]
         return effects + self._finish(now)
 
-    def _write_cancelled(self, running: _Running, now: float) -> None:
-        late = self._end is not None and self._end.outcome is CallOutcome.DEADLINE
-        self._ledger.write(
-            running.place,
-            ReceiptLine(
-                hook=running.hook.name,
-                worker=running.hook.worker,
-                instance=running.instance,
-                mode=running.hook.mode,
-                outcome=HookOutcome.CANCELLED,
-                duration=now - running.started if running.instance else None,
-                failure_class=FailureClass.TIMEOUT if late else None,
-            ),
-        )
-
-    def _detached_request(self, hook: PlannedHook, end: _End) -> RunRequest:
+    def _detached_request(self, hook: PlannedHook, end: End) -> RunRequest:
         withheld = end.outcome is CallOutcome.CANCELLED or (
             not self._settings.payload_on_block and self._may_hold_unredacted()
         )
@@ -469,50 +386,3 @@ def _places(plan: Plan) -> list[tuple[int, Phase, PlannedHook]]:
 
 def _ends_call(hook: PlannedHook, failure: HookFailure) -> bool:
     return hook.on_error[failure.failure_class] is OnError.FAIL
-
-
-def _reason(violation: Violation, hook: PlannedHook) -> str:
-    return violation.reason or f"{hook.path} gave no reason"
-
-
-def _blocked(hook: PlannedHook, ruling: Ruling) -> _End:
-    assert ruling.violation is not None, "a block carries a violation"
-    violation = replace(
-        ruling.violation,
-        reason=_reason(ruling.violation, hook),
-        hook=hook.name,
-        worker=hook.worker,
-    )
-    return _End(outcome=CallOutcome.BLOCKED, answer=violation, hook=hook.path, code=violation.code)
-
-
-def _failed(failure: CallFailure, hook: PlannedHook | None = None) -> _End:
-    return _End(
-        outcome=CallOutcome.FAILED,
-        answer=failure,
-        hook=hook.path if hook else "",
-        code=failure.reason,
-    )
-
-
-def _tell(
-    running: _Running, call_id: str, code: str, message: str, fields: tuple[str, ...] = ()
-) -> Tell:
-    notice = Notice(
-        code=code, message=message, hook=running.hook.name, call_id=call_id, fields=fields
-    )
-    return Tell(running.hook, running.instance, notice)
-
-
-def _told(running: _Running, ruling: Ruling, call_id: str) -> list[Effect]:
-    """What the hook's author should know of an answer that did not do what it says."""
-    mode = running.hook.mode
-    if ruling.outcome is HookOutcome.BLOCK_SUPPRESSED:
-        return [_tell(running, call_id, "BLOCK_SUPPRESSED", f"{mode} hooks may not block")]
-    if not running.phase.row.may_modify and ruling.rejected:
-        text = f"{mode} hooks may not modify"
-        return [_tell(running, call_id, "PATCH_DISCARDED", text, ruling.rejected)]
-    if ruling.rejected:
-        text = f"hooks of type {running.hook.hook_type} may not write these fields"
-        return [_tell(running, call_id, "FIELDS_REJECTED", text, ruling.rejected)]
-    return []

@@ -1,0 +1,25 @@
+"""A run under way, as its call sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sidehook_server.pipeline.model import PlannedHook
+from sidehook_server.pipeline.plan import Phase
+
+
+@dataclass(slots=True)
+class Running:
+    """One run. `expires` is when its hook has failed, `instance` empty until it was sent."""
+
+    run: int
+    place: int
+    hook: PlannedHook
+    phase: Phase
+    started: float
+    expires: float
+    instance: str = ""
+
+    def took(self, now: float) -> float | None:
+        """Seconds since it was handed to the transport; None when it was not sent."""
+        return now - self.started if self.instance else None
