@@ -8,7 +8,6 @@ rule and field; the secret itself is in no message, no detail and no log.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
 
 from kingfisher_sdk import Scanner
 
@@ -16,9 +15,8 @@ from sidehook import Context, HookType, Mode, Payload, block, hook
 from sidehook.worker import HookReturn
 
 
-@cache
-def _scanner() -> Scanner:
-    return Scanner()
+# Compiled when the worker starts and not in the first call, which would have to wait.
+_SCANNER = Scanner()
 
 
 def texts_in(value: object, path: str) -> Iterator[tuple[str, str]]:
@@ -44,7 +42,7 @@ def _found_in(payload: Payload) -> list[tuple[str, str]]:
             (finding.rule_id, field)
             for field, value in payload.items()
             for _, text in texts_in(value, field)
-            for finding in _scanner().scan(text)
+            for finding in _SCANNER.scan(text)
             if finding.visible
         }
     )
