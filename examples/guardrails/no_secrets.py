@@ -14,7 +14,6 @@ from kingfisher_sdk import Scanner
 from sidehook import Context, HookType, Mode, Payload, block, hook
 from sidehook.worker import HookReturn
 
-
 # Compiled when the worker starts and not in the first call, which would have to wait.
 _SCANNER = Scanner()
 
