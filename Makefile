@@ -14,7 +14,7 @@ FLOOR_BIN := .venv-floor/bin
 MELLEA_PYTHON := .venv-mellea/bin/python
 
 # The suites that are too long for `make test`, in the order in which `make ci` runs them.
-LONG_SUITES := test-floor test-mellea e2e-polyglot
+LONG_SUITES := test-floor test-mellea demo e2e-polyglot
 
 # What is tested on the oldest dependencies: everything that needs only the client distribution.
 FLOOR_TESTS := tests/contract tests/unit/client tests/unit/worker tests/unit/testing tests/worker \
@@ -68,8 +68,10 @@ clean: ## Remove the environments and what tools left behind
 ##@ See it work
 
 .PHONY: demo
-demo: .venv-mellea/.synced ## A mellea session on a real model, its hooks out of process, in all five modes
-	@$(MELLEA_PYTHON) examples/demo/demo.py
+demo: ## A mellea session on a real model, its hooks out of process, in all five modes
+	@test -e .venv-mellea/.synced || echo "Setting up the demo's environment; the first time this takes minutes"
+	@$(MAKE) --quiet .venv-mellea/.synced
+	@$(MELLEA_PYTHON) -m examples.demo.demo
 
 ##@ The parts of `make check`
 

@@ -44,6 +44,12 @@ class LanguageModel:
     name: str
     api_key: str
     recorder: Recorder
+    server: subprocess.Popen[bytes] | None = None
+
+    @property
+    def exit_code(self) -> int | None:
+        """How its server ended; None while it runs, and for a server of the user's own."""
+        return None if self.server is None else self.server.returncode
 
     @property
     def base_url(self) -> str:
@@ -79,8 +85,11 @@ def language_model(
             yield LanguageModel(name, environment.get("LLM_API_KEY", "none"), recorder)
         return
     file, name, template = _file(path, say)
-    with _server(file, name, template, say) as url, Recorder(f"{url}/v1").serving() as recorder:
-        yield LanguageModel(name, "none", recorder)
+    with (
+        _server(file, name, template, say) as (server, url),
+        Recorder(f"{url}/v1").serving() as recorder,
+    ):
+        yield LanguageModel(name, "none", recorder, server)
 
 
 def _file(path: str, say: Say) -> tuple[Path, str, str]:
@@ -94,8 +103,10 @@ def _file(path: str, say: Say) -> tuple[Path, str, str]:
 
 
 @contextmanager
-def _server(file: Path, name: str, template: str, say: Say) -> Iterator[str]:
-    """Serve a model file from a child process until the block ends; yield its address."""
+def _server(
+    file: Path, name: str, template: str, say: Say
+) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """Serve a model file from a child process until the block ends; yield it and its address."""
     say(f"Loading {file.name}")
     program = Path(__file__).with_name("llm_server.py")
     options = ["--name", name, *(["--chat-template", template] if template else [])]
@@ -107,7 +118,7 @@ def _server(file: Path, name: str, template: str, say: Say) -> Iterator[str]:
             stderr=log,
         )
         try:
-            yield _address(process, log, say)
+            yield process, _address(process, log, say)
         finally:
             _stop(process)
 

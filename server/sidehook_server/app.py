@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import json
 import logging
 import os
 import secrets
 import signal
 import sys
 import time
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -29,15 +27,16 @@ from sidehook_server.config.model import Config
 from sidehook_server.dispatch.detached import DetachedLimits
 from sidehook_server.dispatch.dispatcher import Dispatcher, DispatchLimits, DrainReport
 from sidehook_server.dispatch.links import LinkTable
-from sidehook_server.ops.admin import AdminServer, Page, Pages
+from sidehook_server.ops.admin import AdminServer
 from sidehook_server.ops.background import Background
 from sidehook_server.ops.clock import MonotonicClock
 from sidehook_server.ops.effects import EffectRunner
-from sidehook_server.ops.health import Health, Probe
+from sidehook_server.ops.health import Health
 from sidehook_server.ops.logs import log_event
 from sidehook_server.ops.manifest_store import ManifestStore
-from sidehook_server.ops.metrics import CONTENT_TYPE, Metrics, Names
-from sidehook_server.ops.state import Parts, gauges, missing_sentences, state_view
+from sidehook_server.ops.metrics import Metrics, Names
+from sidehook_server.ops.pages import admin_pages
+from sidehook_server.ops.state import Parts, gauges, missing_sentences
 from sidehook_server.registry import transitions
 from sidehook_server.registry.holder import RegistryHolder
 from sidehook_server.rpc import hook_service, registry_service
@@ -53,6 +52,9 @@ from sidehook_server.transport.discovery import SocketFolder
 from sidehook_server.transport.registrar import Registrar
 from sidehook_server.transport.replicas import dialer
 from sidehook_server.transport.session import Local
+
+VERSION: Final = version("sidehook-server")
+"""The release of this distribution."""
 
 _log: Final = logging.getLogger("sidehook.app")
 
@@ -113,6 +115,7 @@ class Sidecar:
             live_list=self._live_list,
             publish=self._publish,
             changed=self._changed,
+            not_kept=self._metrics.state_not_kept,
         )
         self._registry.subscribe(self._effects)
         self._refresh_is_due = False
@@ -128,7 +131,7 @@ class Sidecar:
         self._doors: list[RegistryService] = []
         self._app_server = self._make_server(may_register=False)
         self._workers_server = self._make_server(may_register=True)
-        self._admin = AdminServer(self._pages())
+        self._admin = self._make_admin()
 
     # Composition.
 
@@ -178,10 +181,10 @@ class Sidecar:
         alone = listen.tcp_workers is None and is_private(Path(listen.workers_socket))
         return os.geteuid() if alone else None
 
-    def _pages(self) -> Pages:
+    def _make_admin(self) -> AdminServer:
         parts = Parts(
             sidecar=self._sidecar,
-            version=version("sidehook-server"),
+            version=VERSION,
             registry=lambda: self._registry.current,
             links=self._links,
             live_list=self._live_list,
@@ -190,13 +193,7 @@ class Sidecar:
             health=self._health,
         )
         self._metrics.measure(lambda: gauges(parts))
-        return {
-            **{f"/healthz/{probe.value}": _probe_page(self._health, probe) for probe in Probe},
-            "/metrics": lambda: Page(self._metrics.page(), CONTENT_TYPE),
-            "/state": lambda: Page(
-                json.dumps(state_view(parts), indent=2).encode() + b"\n", "application/json"
-            ),
-        }
+        return AdminServer(admin_pages(parts, self._metrics))
 
     # Life.
 
@@ -224,8 +221,9 @@ class Sidecar:
         await self._service_health.drain()
         self._dispatcher.stop_accepting()
         self._hook_service.announce_draining()
-        self._attach_host.announce_draining()
         report = await self._dispatcher.drain(self._config.limits.drain_timeout)
+        # Only now: a worker may leave at once, and until here calls still need it.
+        self._attach_host.announce_draining()
         for event in report.undelivered:
             log_event(
                 _log,
@@ -333,7 +331,7 @@ async def _run(config: Config, ready: TextIO) -> int:
             logging.INFO,
             "sidecar_started",
             sidecar=addresses.sidecar,
-            version=version("sidehook-server"),
+            version=VERSION,
             configuration=config.source or None,
         )
         print(addresses.ready_line, file=ready, flush=True)
@@ -363,14 +361,6 @@ def _stop_on_signals() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop, number)
     return stopping
-
-
-def _probe_page(health: Health, probe: Probe) -> Callable[[], Page]:
-    def page() -> Page:
-        problem = health.problem(probe)
-        return Page(f"{problem or 'ok'}\n".encode(), status=503 if problem else 200)
-
-    return page
 
 
 def _largest_payload(config: Config) -> int:

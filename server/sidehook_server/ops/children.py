@@ -22,5 +22,7 @@ class Children(Generic[MetricT]):
         """The series of these label values, in the order in which the metric names them."""
         child = self._children.get(labels)
         if child is None:
-            child = self._children[labels] = self._metric.labels(*labels)
+            child = self._children[labels] = (
+                self._metric.labels(*labels) if labels else self._metric
+            )
         return child

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final, Protocol
 
 from sidehook._run import Notice
@@ -46,7 +47,8 @@ class EffectRunner:
     """Hears every effect of the registry.
 
     `publish` puts the registry's list in force; `changed` is told that something is
-    different, after each effect. `store` None keeps nothing.
+    different, after each effect; `not_kept` that the store failed. `store` None keeps
+    nothing.
     """
 
     def __init__(
@@ -57,12 +59,14 @@ class EffectRunner:
         live_list: LiveList,
         publish: Callable[[], None],
         changed: Callable[[], None],
+        not_kept: Callable[[], None],
     ) -> None:
         self._store = store
         self._links = links
         self._live_list = live_list
         self._publish = publish
         self._changed = changed
+        self._not_kept = not_kept
         self._announcements: set[asyncio.Task[None]] = set()
 
     def __call__(self, effect: Effect) -> None:
@@ -109,17 +113,16 @@ class EffectRunner:
             link.notify(notice)
 
     def _keep(self, kept: KeptWorker) -> None:
-        if self._store is None:
-            return
-        try:
-            self._store.save(kept)
-        except StateError as error:
-            log_event(_log, logging.ERROR, "hooks_not_kept", worker=kept.worker, problem=str(error))
+        if self._store is not None:
+            self._try("hooks_not_kept", kept.worker, partial(self._store.save, kept))
 
     def _forget(self, worker: str) -> None:
-        if self._store is None:
-            return
+        if self._store is not None:
+            self._try("hooks_not_forgotten", worker, partial(self._store.forget, worker))
+
+    def _try(self, event: str, worker: str, write: Callable[[], None]) -> None:
         try:
-            self._store.forget(worker)
+            write()
         except StateError as error:
-            log_event(_log, logging.ERROR, "hooks_not_forgotten", worker=worker, problem=str(error))
+            log_event(_log, logging.ERROR, event, worker=worker, problem=str(error))
+            self._not_kept()

@@ -132,6 +132,9 @@ class Metrics:
         self._client_dropped = self._counter(
             "sidehook_client_frames_dropped", "Frames of clients that were dropped.", "cause"
         )
+        self._not_kept = self._counter(
+            "sidehook_state_not_kept", "Changes that a restart of the sidecar will not know of."
+        )
         self._accepted = self._counter(
             "sidehook_detached_accepted", "Detached events taken into the queue.", *_HOOK
         )
@@ -156,6 +159,10 @@ class Metrics:
     def client_frame_dropped(self, cause: FrameDrop) -> None:
         """A frame of a client was dropped."""
         self._client_dropped.of(cause).inc()
+
+    def state_not_kept(self) -> None:
+        """What outlives a restart could not be written."""
+        self._not_kept.of().inc()
 
     # The observer of dispatch and transport.
 

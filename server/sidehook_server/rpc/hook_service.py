@@ -27,10 +27,10 @@ from sidehook_server.rpc.context import (
 from sidehook_server.rpc.invoke_stream import (
     InvokeStream,
     StreamServices,
-    malformed_call,
 )
 from sidehook_server.rpc.live_list import Holder, LiveList
 from sidehook_server.rpc.status import abort, malformed, other_version
+from sidehook_server.rpc.stream_failures import malformed_call
 
 SERVICE: Final = "sidehook.v1.HookService"
 

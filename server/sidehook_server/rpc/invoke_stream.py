@@ -37,6 +37,14 @@ from sidehook_server.dispatch.driver import OnAnswer
 from sidehook_server.dispatch.observer import FrameDrop
 from sidehook_server.rpc.context import Read, Write
 from sidehook_server.rpc.status import malformed, other_version
+from sidehook_server.rpc.stream_failures import (
+    answer_too_large,
+    malformed_call,
+    no_bytes,
+    no_credit,
+    no_room,
+    not_reading,
+)
 
 _log: Final = logging.getLogger("sidehook.rpc")
 
@@ -111,6 +119,8 @@ class InvokeStream:
             rest = await self._greet(read)
         except StreamRefusedError as error:
             return error.failure
+        if rest is None:
+            return None
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._server = asyncio.current_task()
@@ -127,7 +137,7 @@ class InvokeStream:
         except asyncio.CancelledError:
             if self._overrun is None:
                 raise
-            self._refusal = _not_reading(self._overrun)
+            self._refusal = not_reading(self._overrun)
         return self._refusal
 
     def announce_draining(self) -> None:
@@ -141,15 +151,17 @@ class InvokeStream:
         if self._receiving is not None:
             self._receiving.cancel()
 
-    async def _greet(self, read: Read) -> list[bytes]:
-        """Exchange hellos; return the frames that came with the client's."""
+    async def _greet(self, read: Read) -> list[bytes] | None:
+        """Exchange hellos; return the frames that came with the client's, None when it left."""
         within = self._services.hello_seconds
         try:
             async with asyncio.timeout(within):
                 batch = await read()
         except TimeoutError:
             raise StreamRefusedError(malformed(f"no hello within {within:g} s")) from None
-        frames = _frames(batch or b"")
+        if batch is None:
+            return None
+        frames = _frames(batch)
         if not frames:
             raise StreamRefusedError(malformed("the stream began without a hello"))
         self._keep_to(_hello(frames[0]))
@@ -219,10 +231,10 @@ class InvokeStream:
 
     def _no_room_for(self, size: int) -> CallFailure | None:
         if len(self._calls) >= self._max_in_flight:
-            return _no_credit(self._max_in_flight)
+            return no_credit(self._max_in_flight)
         # One call alone always has room.
         if self._calls and self._call_bytes + size > self._services.max_call_bytes:
-            return _no_bytes(self._services.max_call_bytes)
+            return no_bytes(self._services.max_call_bytes)
         return None
 
     def _start(self, number: int, request: CallRequest, size: int) -> None:
@@ -256,7 +268,7 @@ class InvokeStream:
         try:
             self._outbox.put(call, VerdictTag.ANSWER, wire.encode_answer(answer))
         except MessageTooLargeError as error:
-            self._put_failure(call, _answer_too_large(error), answer.receipt)
+            self._put_failure(call, answer_too_large(error), answer.receipt)
         except OutboxClosedError:
             _log.debug("answer_dropped call_id=%s", answer.receipt.call_id)
         except OutboxFullError as error:
@@ -275,7 +287,7 @@ class InvokeStream:
             self._services.dropped(FrameDrop.MALFORMED)
             return
         is_full = isinstance(error, JoinerFullError)
-        self._put_failure(error.id, _no_room(error) if is_full else malformed(str(error)))
+        self._put_failure(error.id, no_room(error) if is_full else malformed(str(error)))
 
     def _give_up(self, error: OutboxFullError) -> None:
         """The client reads nothing, and what waits for it has reached its limit."""
@@ -330,54 +342,3 @@ def _hello(octets: bytes) -> ClientHello:
         return wire.decode_client_hello(frame.body)
     except MalformedError as error:
         raise StreamRefusedError(malformed(str(error))) from error
-
-
-def malformed_call(error: MalformedError) -> CallFailure:
-    """A call that breaks the contract, or speaks another version of it."""
-    is_version = error.what == "InvokeRequest.protocol_version"
-    reason = "UNKNOWN_PROTOCOL_VERSION" if is_version else "MALFORMED_REQUEST"
-    return CallFailure(reason=reason, message=str(error), metadata={"field": error.what})
-
-
-def _no_credit(limit: int) -> CallFailure:
-    return CallFailure(
-        reason="OVERLOADED",
-        message=f"{limit} calls are under way on this stream, the limit; wait for answers first",
-        metadata={"limit": str(limit)},
-    )
-
-
-def _no_bytes(limit: int) -> CallFailure:
-    return CallFailure(
-        reason="OVERLOADED",
-        message=(
-            f"calls of {limit} bytes are under way on this stream, the limit; wait for answers "
-            "first, or send less"
-        ),
-        metadata={"limit_bytes": str(limit)},
-    )
-
-
-def _no_room(error: FrameError) -> CallFailure:
-    return CallFailure(reason="OVERLOADED", message=f"{error.problem}; call again later")
-
-
-def _answer_too_large(error: MessageTooLargeError) -> CallFailure:
-    return CallFailure(
-        reason="ANSWER_TOO_LARGE",
-        message=(
-            f"the answer has {error.size} bytes and the client takes {error.limit} at most; "
-            "raise its max_message_bytes, or let hooks change less"
-        ),
-        metadata={"answer_bytes": str(error.size), "limit_bytes": str(error.limit)},
-        started=True,
-    )
-
-
-def _not_reading(error: OutboxFullError) -> CallFailure:
-    return CallFailure(
-        reason="OVERLOADED",
-        message=f"the client does not read its answers: {error}",
-        metadata={"pending_bytes": str(error.pending), "limit_bytes": str(error.limit)},
-        started=True,
-    )

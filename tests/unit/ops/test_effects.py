@@ -69,6 +69,10 @@ class Told:
     def __init__(self) -> None:
         self.published = 0
         self.changed = 0
+        self.lost = 0
+
+    def lose(self) -> None:
+        self.lost += 1
 
     def publish(self) -> None:
         self.published += 1
@@ -98,7 +102,12 @@ def runner(
     links = LinkTable()
     links.add(link)
     return EffectRunner(
-        store=store, links=links, live_list=live_list, publish=told.publish, changed=told.change
+        store=store,
+        links=links,
+        live_list=live_list,
+        publish=told.publish,
+        changed=told.change,
+        not_kept=told.lose,
     )
 
 
@@ -129,7 +138,7 @@ async def test_a_store_that_fails_is_logged_and_stops_nothing(
     with caplog.at_level(logging.ERROR):
         runner(link, live_list, told, FullDisk())(effect)
     assert caplog.messages[0] in ("hooks_not_kept", "hooks_not_forgotten")
-    assert told.changed == 1
+    assert (told.changed, told.lost) == (1, 1)
 
 
 async def test_without_a_store_nothing_is_kept(

@@ -408,6 +408,15 @@ async def test_a_client_that_does_not_read_is_cut_off() -> None:
     assert "does not read" in failure.message
 
 
+async def test_a_client_that_leaves_before_its_hello_is_no_trouble(
+    channel: grpc.aio.Channel,
+) -> None:
+    stream = CallStream(channel)
+    await stream.call.done_writing()
+    assert await stream.next() is None
+    assert await stream.call.code() is grpc.StatusCode.OK
+
+
 async def test_a_client_that_says_nothing_is_cut_off() -> None:
     async def read() -> bytes | None:
         await asyncio.Event().wait()

@@ -35,8 +35,9 @@ _NEEDED = ("mellea", "cpex")
 def mellea_hooks(sources: Iterable[str | ModuleType], *, fails_open: bool = False) -> list[Hook]:
     """Return the hooks that files and modules hold for mellea, for `serve` to serve.
 
-    A file is named by its path, a module by its dotted name. `fails_open`: a hook that
-    fails is ignored, as mellea does; else the default of its mode holds.
+    A file is named by its path, a module by its dotted name. `fails_open`: what a hook
+    that fails does is what it does in mellea, where decorated hooks are ignored; else the
+    default of its mode holds.
 
     Raises DefinitionError when mellea is not installed, for a source without such a hook
     and for a hook that cannot be served. Imports mellea, which takes seconds, and the

@@ -31,7 +31,11 @@ _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.:-]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Found:
-    """One hook as mellea would register it. `on_error` is None where mellea names none."""
+    """One hook as mellea would register it.
+
+    `on_error` is what its author says, None when he says nothing; `mellea_on_error` is
+    what holds in mellea then.
+    """
 
     name: str
     hook_type: str
@@ -39,13 +43,14 @@ class _Found:
     priority: int
     function: MelleaHook
     on_error: str | None = None
+    mellea_on_error: str = OnError.IGNORE
 
 
 def mellea_hooks(sources: Iterable[str | ModuleType], *, fails_open: bool = False) -> list[Hook]:
     """Return the hooks that files and modules hold for mellea, ready for a worker to serve.
 
-    A file is named by its path, a module by its dotted name. `fails_open`: a hook that
-    fails is ignored, as mellea does; else the default of its mode holds.
+    A file is named by its path, a module by its dotted name. `fails_open`: what a hook
+    that fails does is what it does in mellea; else the default of its mode holds.
 
     Raises DefinitionError for a source without such a hook and for a hook that cannot be
     served. Imports the sources.
@@ -194,6 +199,7 @@ def _in_cpex_plugin(plugin: Any) -> Iterator[_Found]:
             priority=config.priority,
             function=_method(plugin, str(hook_type)),
             on_error=str(config.on_error) if "on_error" in config.model_fields_set else None,
+            mellea_on_error=OnError.FAIL,
         )
 
 
@@ -230,7 +236,7 @@ def _hook(found: _Found, *, fails_open: bool) -> Hook:
             f"hook {found.name}: {found.hook_type!r} is no hook type of mellea; "
             f"it has {', '.join(sorted(HOOK_TYPES))}"
         )
-    on_error = found.on_error or (OnError.IGNORE if fails_open else None)
+    on_error = found.on_error or (found.mellea_on_error if fails_open else None)
     spec = HookSpec(
         name=_NOT_IN_NAMES.sub("_", found.name),
         hook_type=found.hook_type,

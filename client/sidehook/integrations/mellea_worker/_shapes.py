@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
+from sidehook._errors import MalformedError
 from sidehook._payload import FrozenList
 from sidehook.integrations.mellea_worker._checks import (
     checked_requirement,
@@ -14,6 +15,7 @@ from sidehook.integrations.mellea_worker._checks import (
     validation_result,
 )
 from sidehook.integrations.mellea_worker._content import component, context
+from sidehook.integrations.mellea_worker._errors import PROJECTIONS_PAGE
 from sidehook.integrations.mellea_worker._events import stream_event
 from sidehook.integrations.mellea_worker._failures import exception
 from sidehook.integrations.mellea_worker._opaque import with_opaque
@@ -58,10 +60,19 @@ SHAPES: Mapping[str, Shape] = {
 
 
 def read(field_type: str, value: Any, path: str) -> object:
-    """Return how a value of `field_type` reads in a hook; `path` leads to it."""
+    """Return how a value of `field_type` reads in a hook; `path` leads to it.
+
+    Raises MalformedError for one that is no value of that type: an application sends what
+    it likes.
+    """
     if value is None:
         return None
     inner = field_type.removesuffix("[]")
-    if inner != field_type:
+    try:
+        if inner == field_type:
+            return SHAPES[field_type](value, path)
         return FrozenList(read(inner, item, f"{path}[{i}]") for i, item in enumerate(value))
-    return SHAPES[field_type](value, path)
+    except (KeyError, TypeError) as error:
+        raise MalformedError(
+            f"payload.{path}", f"is no {field_type} as {PROJECTIONS_PAGE} describes it"
+        ) from error
