@@ -45,7 +45,7 @@ from sidehook._results import block, modify
 from sidehook._types import CallOutcome, FailureClass, HookOutcome, Mode, OnError, OnRejected
 
 if TYPE_CHECKING:
-    from sidehook import aio
+    from sidehook import aio, local
     from sidehook._client_stats import ClientStats
     from sidehook._client_sync import Client
     from sidehook._scope import plugin_scope
@@ -97,6 +97,7 @@ __all__ = [
     "aio_serve",
     "block",
     "hook",
+    "local",
     "modify",
     "plugin_scope",
     "serve",
@@ -119,8 +120,8 @@ _LATER = {
 
 
 def __getattr__(name: str) -> object:
-    if name == "aio":
-        return importlib.import_module("sidehook.aio")
+    if name in ("aio", "local"):
+        return importlib.import_module(f"sidehook.{name}")
     if name not in _LATER:
         raise AttributeError(f"module {__name__} has no attribute {name!r}")
     value = globals()[name] = getattr(importlib.import_module(_LATER[name]), name)
