@@ -46,12 +46,21 @@ class Ledger:
             message="" if violation is None else reason_of(violation, running.hook),
         )
 
-    def failed(self, running: Running, failure: HookFailure, now: float, *, closed: bool) -> None:
+    def failed(
+        self,
+        running: Running,
+        failure: HookFailure,
+        now: float,
+        *,
+        closed: bool,
+        rejected: tuple[str, ...] = (),
+    ) -> None:
         """The hook gave no answer, or none that counts; over what was written before."""
         self._write(
             running,
             HookOutcome.FAILED_CLOSED if closed else HookOutcome.FAILED_OPEN,
             now,
+            rejected_fields=rejected,
             failure_class=failure.failure_class,
             code=failure.code,
             message=failure.message,

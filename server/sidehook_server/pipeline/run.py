@@ -255,12 +255,13 @@ class Call:
         blocked = ruling.outcome is HookOutcome.BLOCKED
         if failure is None and (blocked or row.schedule is Schedule.SERIAL):
             failure = self._keep_state(running.hook, ruling)
+        effects: list[Effect] = [*notices.about(running, self.call_id, ruling)]
         if failure is not None:
-            return self._hook_failed(running, failure, now)
+            failed = self._hook_failed(running, failure, now, rejected=ruling.rejected)
+            return effects + failed
         if row.schedule is Schedule.PARALLEL:
             self._kept.append(_Kept(running, ruling))
         self._ledger.answered(running, ruling, now)
-        effects: list[Effect] = [*notices.about(running, self.call_id, ruling)]
         if blocked:
             return effects + self._close(ending.blocked(running.hook, ruling), now)
         if ruling.patch:
@@ -287,18 +288,24 @@ class Call:
                 continue
             if _ends_call(hook, failure):
                 self._state.restore(mark)
-                return effects + self._judge_failure(it.running, failure, now)
-            effects += self._judge_failure(it.running, failure, now)
+                return effects + self._judge_failure(
+                    it.running, failure, now, rejected=it.ruling.rejected
+                )
+            effects += self._judge_failure(it.running, failure, now, rejected=it.ruling.rejected)
         return effects
 
-    def _hook_failed(self, running: Running, failure: HookFailure, now: float) -> list[Effect]:
-        effects = self._judge_failure(running, failure, now)
+    def _hook_failed(
+        self, running: Running, failure: HookFailure, now: float, *, rejected: tuple[str, ...] = ()
+    ) -> list[Effect]:
+        effects = self._judge_failure(running, failure, now, rejected=rejected)
         return effects if self._end is not None else effects + self._advance(now)
 
-    def _judge_failure(self, running: Running, failure: HookFailure, now: float) -> list[Effect]:
+    def _judge_failure(
+        self, running: Running, failure: HookFailure, now: float, *, rejected: tuple[str, ...] = ()
+    ) -> list[Effect]:
         hook = running.hook
         closed = _ends_call(hook, failure)
-        self._ledger.failed(running, failure, now, closed=closed)
+        self._ledger.failed(running, failure, now, closed=closed, rejected=rejected)
         effects: list[Effect] = []
         if failure.failure_class is FailureClass.MALFORMED and running.instance:
             effects.append(notices.malformed(running, self.call_id, failure.message))

@@ -31,6 +31,8 @@ _CLASSES: Final[Mapping[grpc.StatusCode, FailureClass]] = {
     grpc.StatusCode.UNAVAILABLE: FailureClass.UNREACHABLE,
     grpc.StatusCode.DEADLINE_EXCEEDED: FailureClass.TIMEOUT,
     grpc.StatusCode.RESOURCE_EXHAUSTED: FailureClass.OVERLOADED,
+    grpc.StatusCode.NOT_FOUND: FailureClass.MALFORMED,
+    grpc.StatusCode.INVALID_ARGUMENT: FailureClass.MALFORMED,
     grpc.StatusCode.UNIMPLEMENTED: FailureClass.MALFORMED,
 }
 """What a status means for the hook; every other one counts as raised."""

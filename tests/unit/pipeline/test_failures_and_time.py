@@ -170,6 +170,8 @@ def test_rejected_fields_are_a_failure_under_on_rejected_error() -> None:
     call = Scripted(a_plan(hook, writable="a")).says("tra", patch(a="10", b="20"))
     assert call.failure.failure_class is FailureClass.MALFORMED
     assert "b" in call.failure.message
+    assert call.verdict.receipt.lines[0].rejected_fields == ("b",)
+    assert [tell.notice.code for tell in call.told] == ["FIELDS_REJECTED", "ANSWER_MALFORMED"]
 
 
 def test_a_patch_may_not_outgrow_the_limit_of_the_payload() -> None:
