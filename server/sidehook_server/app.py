@@ -158,7 +158,7 @@ class Sidecar:
     def _make_server(self, *, may_register: bool) -> RpcServer:
         door = Door(
             may_register=may_register,
-            workers_target=f"unix://{self._config.listen.workers_socket}",
+            workers_target=self._where_workers_register(),
             peer_uid=self._workers_uid if may_register else lambda: None,
         )
         registry = RegistryService(self._attach_host, self._registry, door)
@@ -174,6 +174,12 @@ class Sidecar:
             health_servicer=self._service_health.servicer,
             max_bytes=self._limits.max_message_bytes + self._limits.max_batch_bytes,
         )
+
+    def _where_workers_register(self) -> str:
+        """For the error of a worker at the wrong door."""
+        listen = self._config.listen
+        socket = f"unix://{listen.workers_socket}"
+        return socket if listen.tcp_workers is None else f"{socket} or {listen.tcp_workers}"
 
     def _workers_uid(self) -> int | None:
         """The user of whoever registers, where the socket's permissions leave only one."""

@@ -41,8 +41,8 @@ JSON_2 = delimited(1, b"2")
 RAW = delimited(2, b"1")
 
 BAD_PAYLOADS = {
-    "a field stands twice": entry(b"a", JSON_1) + entry(b"a", JSON_2),
-    "a field stands twice ": entry(b"a", JSON_1) + entry(b"b", RAW) + entry(b"a", JSON_1),
+    "the field 'a' stands twice": entry(b"a", JSON_1) + entry(b"a", JSON_2),
+    "the field 'a' stands twice;": entry(b"a", JSON_1) + entry(b"b", RAW) + entry(b"a", JSON_1),
     "empty name": entry(b"", JSON_1),
     "empty name ": delimited(1, delimited(2, JSON_1)),
     "the field 'a' has no kind": entry(b"a", b""),

@@ -16,6 +16,7 @@ from typing import IO, Self
 
 import sidehook
 from sidehook._types import JSON
+from tests.e2e.checked_client import CheckedClient
 
 COMMAND = str(Path(sys.executable).parent / "sidehook")
 """The `sidehook` command of the environment that the tests run in."""
@@ -158,8 +159,14 @@ class Sidecar:
         )
 
     def client(self, *, target: str | None = None, budget: float = 10.0) -> sidehook.aio.Client:
-        """A client for it, to be entered with `async with`."""
-        return sidehook.aio.Client(target or self.calls[0], budget=budget)
+        """A client for it, to be entered with `async with`.
+
+        Every receipt is added up, unless the sidecar has no admin port to read the plan from.
+        """
+        target = target or self.calls[0]
+        if self.admin == "off":
+            return sidehook.aio.Client(target, budget=budget)
+        return CheckedClient(target, budget=budget, state=self.state)
 
     async def page(self, path: str) -> tuple[int, str]:
         """Status and text of a page of its admin port."""

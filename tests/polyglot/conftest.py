@@ -3,7 +3,23 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.conftest import (
+    environment,
+    processes,
+    pytest_runtest_makereport,
+    start_sidecar,
+    start_worker,
+)
 from tests.polyglot.workers import LANGUAGES, Language, ToolchainMissingError, build
+
+# What real sidecars and workers need, from the end-to-end tests.
+__all__ = [
+    "environment",
+    "processes",
+    "pytest_runtest_makereport",
+    "start_sidecar",
+    "start_worker",
+]
 
 
 @pytest.fixture(params=LANGUAGES, ids=str)

@@ -134,7 +134,7 @@ async def test_a_cancelled_call_cancels_the_rpc_of_its_run(sidecar: Sidecar, add
 
 
 @pytest.mark.usefixtures("dialled")
-async def test_the_deadline_of_a_single_run_is_the_time_its_hook_has(
+async def test_the_deadline_of_a_single_run_lies_a_little_behind_the_time_its_hook_has(
     sidecar: Sidecar, address: str
 ) -> None:
     left: list[float] = []
@@ -148,8 +148,8 @@ async def test_the_deadline_of_a_single_run_is_the_time_its_hook_has(
     async with worker.listening(address):
         await sidecar.connected()
         await sidecar.invoke()
-    # gRPC rounds deadlines up a little.
-    assert 1.0 < left[0] < 2.1
+    # The time on the way is taken off; gRPC rounds deadlines up a little.
+    assert 1.0 < left[0] < 2.35
 
 
 @pytest.mark.usefixtures("dialled")
@@ -172,7 +172,7 @@ async def test_a_worker_killed_during_a_run_fails_it_as_unreachable(
 @pytest.mark.parametrize(
     ("code", "kind"),
     [
-        (grpc.StatusCode.NOT_FOUND, FailureClass.RAISED),
+        (grpc.StatusCode.NOT_FOUND, FailureClass.MALFORMED),
         (grpc.StatusCode.INTERNAL, FailureClass.RAISED),
         (grpc.StatusCode.RESOURCE_EXHAUSTED, FailureClass.OVERLOADED),
         (grpc.StatusCode.UNAVAILABLE, FailureClass.UNREACHABLE),

@@ -45,7 +45,8 @@ def decode_invoke(octets: bytes) -> CallRequest:
     version = message.protocol_version
     if version not in (0, PROTOCOL_VERSION):
         raise MalformedError(
-            "InvokeRequest.protocol_version", f"{version} is not spoken here, {PROTOCOL_VERSION} is"
+            "InvokeRequest.protocol_version",
+            f"{version} is not spoken here, {PROTOCOL_VERSION} is; upgrade the older of the two",
         )
     has_budget = message.HasField("budget")
     return CallRequest(

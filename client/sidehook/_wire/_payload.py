@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Final, Protocol, cast
 
@@ -72,7 +73,8 @@ def read_payload(source: payload_pb2.Payload, what: str) -> Fields:
         else:
             raise MalformedError(what, f"the field {shown(name)} has no kind")
     if len(fields) != len(entries):
-        raise MalformedError(what, "a field stands twice")
+        twice = next(name for name, n in Counter(it.key for it in entries).items() if n > 1)
+        raise MalformedError(what, f"the field {shown(twice)} stands twice; write each name once")
     problem = _bad_name(fields)
     if problem:
         raise MalformedError(what, problem)

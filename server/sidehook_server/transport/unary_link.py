@@ -27,6 +27,10 @@ UnaryMethod: TypeAlias = "grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]"
 _NEVER_CONNECTED: Final = "failed to connect to all addresses"
 """How gRPC begins the details of an RPC that it had no connection for. It never left."""
 
+# The time of a hook is kept by the sidecar's clock, which cancels the RPC. An RPC that
+# ended at the same moment by itself might do so as cancelled, and not as timed out.
+_BACKSTOP_SECONDS: Final = 0.25
+
 _CLASSES: Final[Mapping[grpc.StatusCode, FailureClass]] = {
     grpc.StatusCode.UNAVAILABLE: FailureClass.UNREACHABLE,
     grpc.StatusCode.DEADLINE_EXCEEDED: FailureClass.TIMEOUT,
@@ -86,7 +90,7 @@ class UnaryLink:
         body = _wire.encode_run(run)
         if len(body) > limits.max_message_bytes:
             return failures.too_large(self.worker, len(body), limits.max_message_bytes)
-        timeout = min(run.steps[0][0].timeout, run.time_left)
+        timeout = min(run.steps[0][0].timeout, run.time_left) + _BACKSTOP_SECONDS
         task = asyncio.create_task(self._make(body, timeout, sink))
         self._tasks[task] = sink
         task.add_done_callback(self._forget)
