@@ -81,10 +81,14 @@ class Client(ClientTerms):
         self._closed = False
 
     async def __aenter__(self) -> Self:
+        self._line().start()
         if self._settings.required:
-            await self.connect()
-        else:
-            self._line().start()
+            try:
+                await self.connect()
+            except BaseException:
+                # Nobody leaves a block that was not entered.
+                await self.close()
+                raise
         return self
 
     async def __aexit__(

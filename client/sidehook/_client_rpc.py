@@ -1,10 +1,12 @@
-"""How a stream of gRPC is read and how it ends, said once for every stream of the client."""
+"""A stream of octets over gRPC: read, written, and how it ended."""
 
 from __future__ import annotations
 
 import asyncio
+import re
+from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import grpc
 import grpc.aio
@@ -16,6 +18,14 @@ from sidehook._errors import MalformedError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+T = TypeVar("T")
+
+LOST_RACE: Final = "Internal error from Core"
+"""What gRPC says of a write that lost the race against the end of its stream."""
+
+_WAIT: Final = 0.01
+_MOST_WAITS: Final = 50
+
 
 @dataclass(eq=False)
 class RpcEndedError(Exception):
@@ -26,38 +36,85 @@ class RpcEndedError(Exception):
     failure: CallFailure | None = None
 
 
-async def next_message(rpc: grpc.aio.StreamStreamCall[bytes, bytes]) -> bytes:
-    """Return the next message of a stream. Raises RpcEndedError when there is none."""
+class _Status(NamedTuple):
+    code: str
+    text: str
+    metadata: Iterable[tuple[str, str | bytes]]
+
+
+class Rpc:
+    """One bidirectional stream. Its messages are octets, and belong to the caller to parse."""
+
+    def __init__(self, channel: grpc.aio.Channel, method: str) -> None:
+        self._call: grpc.aio.StreamStreamCall[bytes, bytes] = channel.stream_stream(method)()
+        self._status: _Status | None = None
+        self._call.add_done_callback(self._ended)
+
+    async def read(self) -> bytes:
+        """Return the next message. Raises RpcEndedError when there is none."""
+        try:
+            message = await self._call.read()
+        except grpc.aio.AioRpcError as error:
+            raise await self._end() from error
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # Not this task was cancelled but the stream, by this client.
+            raise RpcEndedError("CANCELLED", "this client closed the stream") from None
+        if not isinstance(message, bytes):
+            raise RpcEndedError("OK", "the sidecar closed the stream")
+        return message
+
+    async def write(self, message: bytes) -> None:
+        """Send a message; waits while the other side does not read. Raises RpcEndedError."""
+        try:
+            await self._call.write(message)
+        except grpc.aio.AioRpcError as error:
+            raise await self._end() from error
+        except asyncio.InvalidStateError as error:
+            raise RpcEndedError("UNKNOWN", "the stream has ended") from error
+
+    async def done_writing(self) -> None:
+        """Say that nothing more is written. Does nothing on a stream that has ended."""
+        await self._call.done_writing()
+
+    def cancel(self) -> None:
+        """End the stream at once. Safe to call twice."""
+        self._call.cancel()
+
+    def _ended(self, _: object) -> None:
+        """Keep the status that the other side gave.
+
+        A write that loses the race against the end of its stream makes gRPC put an error
+        of its own over that status, a moment later or earlier.
+        """
+        if self._status is None or self._status.text == LOST_RACE:
+            call = self._call
+            self._status = _Status(
+                _at_once(call.code()).name,
+                _at_once(call.details()) or "",
+                _at_once(call.trailing_metadata()) or (),
+            )
+
+    async def _end(self) -> RpcEndedError:
+        for _ in range(_MOST_WAITS):
+            if self._status is not None and self._status.text != LOST_RACE:
+                break
+            await asyncio.sleep(_WAIT)
+        code, text, metadata = self._status or _Status("UNKNOWN", "", ())
+        why = _cause(text) or f"gRPC status {code}"
+        return RpcEndedError(code, why, _failure(code, text, metadata))
+
+
+def _at_once(ready: Coroutine[Any, Any, T]) -> T:
+    """Return what a coroutine gives that does not wait: parts of the status of an ended call."""
     try:
-        message = await rpc.read()
-    except grpc.aio.AioRpcError as error:
-        raise rpc_end(error) from error
-    except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
-            raise
-        # Not this task was cancelled but the stream, by this client.
-        raise RpcEndedError("CANCELLED", "this client closed the stream") from None
-    if not isinstance(message, bytes):
-        raise RpcEndedError("OK", "the sidecar closed the stream")
-    return message
-
-
-async def send(rpc: grpc.aio.StreamStreamCall[bytes, bytes], message: bytes) -> None:
-    """Write a message. Raises RpcEndedError when the stream has ended."""
-    try:
-        await rpc.write(message)
-    except grpc.aio.AioRpcError as error:
-        raise rpc_end(error) from error
-    except asyncio.InvalidStateError as error:
-        raise RpcEndedError("UNKNOWN", "the stream has ended") from error
-
-
-def rpc_end(error: grpc.aio.AioRpcError) -> RpcEndedError:
-    """Return what a non-OK status says."""
-    code, text = error.code().name, error.details() or ""
-    failure = _failure(code, text, error.trailing_metadata() or ())
-    return RpcEndedError(code, _short(text) or f"gRPC status {code}", failure)
+        ready.send(None)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+    raise RuntimeError("the status of a call that ended is not there")
 
 
 def _failure(
@@ -73,8 +130,9 @@ def _failure(
     return failure
 
 
-def _short(text: str) -> str:
+def _cause(text: str) -> str:
     """The cause alone, of gRPC's account of a connection that failed."""
     if "failed to connect" not in text:
         return text
-    return text.rpartition(": ")[2].strip()
+    # Some releases of gRPC put the number of the error behind its name.
+    return re.sub(r" \(\d+\)$", "", text.rpartition(": ")[2].strip())

@@ -241,10 +241,12 @@ def checked_type(hook_type: str) -> str:
 
 def to_payload(payload: Mapping[str, object] | None, fields: Mapping[str, object]) -> Payload:
     """Return the payload of a call that was given a payload, a mapping, keywords, or several."""
-    if payload is not None and not isinstance(payload, Mapping):
+    if payload is None:
+        return Payload.from_values(fields)
+    if not isinstance(payload, Mapping):
         raise TypeError(
             f"a payload is a Payload or a mapping from field name to value, "
             f"not {type(payload).__name__}"
         )
-    given = payload if isinstance(payload, Payload) else Payload.from_values(payload or {})
+    given = payload if isinstance(payload, Payload) else Payload.from_values(payload)
     return given.patched(Payload.from_values(fields).wire_fields) if fields else given

@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import cache
 from importlib import metadata
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 from sidehook import _wire
 from sidehook._call import CallAnswer, CallRequest
@@ -25,7 +25,7 @@ from sidehook._client_errors import (
     overloaded,
     payload_too_large,
 )
-from sidehook._client_rpc import RpcEndedError, next_message, send
+from sidehook._client_rpc import Rpc, RpcEndedError
 from sidehook._errors import MalformedError, SidecarError
 from sidehook._frames import (
     Frame,
@@ -47,8 +47,6 @@ if TYPE_CHECKING:
 
     from sidehook._client_stats import Tally
 
-    Rpc: TypeAlias = grpc.aio.StreamStreamCall[bytes, bytes]
-
 METHOD: Final = "/sidehook.v1.HookService/InvokeStream"
 
 GRACE: Final = 0.25
@@ -63,6 +61,7 @@ MAX_WAITING: Final = 16 * 1024
 
 _MAX_SPLIT_ANSWERS: Final = 1024
 _CLOSING_TIME: Final = 2.0
+_SHORTEST_BUDGET: Final = 0.001
 
 
 @dataclass(slots=True)
@@ -101,33 +100,35 @@ class CallStream:
 
         Raises RpcEndedError, MalformedError and ProtocolError.
         """
-        self._rpc: Rpc = channel.stream_stream(METHOD)()
+        self._rpc = Rpc(channel, METHOD)
         hello = ClientHello(sdk=_sdk(), capabilities=frozenset({SPLIT_FRAMES}))
         frame = Frame(0, InvokeTag.HELLO, _wire.encode_client_hello(hello))
-        await send(self._rpc, pack([encode_frame(frame)]))
-        first, *rest = unpack(await next_message(self._rpc))
-        self._take_hello(decode_frame(first))
-        for octets in rest:
+        await self._rpc.write(pack([encode_frame(frame)]))
+        frames = unpack(await self._rpc.read())
+        if not frames or (first := decode_frame(frames[0])).tag != VerdictTag.HELLO:
+            raise broken(self._target, "its first frame is not a hello")
+        self._take_hello(first)
+        for octets in frames[1:]:
             self._take(octets)
 
     def _take_hello(self, frame: Frame) -> None:
-        if frame.tag != VerdictTag.HELLO:
-            raise broken(self._target, "its first frame is not a hello")
         self.hello = hello = _wire.decode_sidecar_hello(frame.body)
         if hello.protocol_version != PROTOCOL_VERSION:
             raise other_version(self._target, hello.protocol_version)
         self._slots = asyncio.Semaphore(hello.limits.max_in_flight)
-        self._outbox.configure(
-            max_batch_bytes=hello.limits.max_batch_bytes,
-            split_frames=SPLIT_FRAMES in hello.capabilities,
-            max_message_bytes=hello.limits.max_message_bytes,
-        )
+        try:
+            self._outbox.configure(
+                max_batch_bytes=hello.limits.max_batch_bytes,
+                split_frames=SPLIT_FRAMES in hello.capabilities,
+                max_message_bytes=hello.limits.max_message_bytes,
+            )
+        except ValueError as error:
+            raise broken(self._target, str(error)) from error
 
     async def serve(self) -> None:
         """Run the stream until it ends; then no call is left without an answer or an error."""
         writer = asyncio.create_task(self._write())
-        # Without a writer there is nothing to wait for: the reader must not wait for ever.
-        writer.add_done_callback(lambda _: self._outbox.closed or self._rpc.cancel())
+        writer.add_done_callback(self._writer_ended)
         error: SidecarError = closed()
         try:
             error = await self._read()
@@ -189,29 +190,32 @@ class CallStream:
 
     async def _asked(self, request: CallRequest, deadline: float) -> CallAnswer:
         loop = asyncio.get_running_loop()
-        left = deadline - loop.time()
+        left = max(deadline - loop.time(), _SHORTEST_BUDGET)
+        octets = _wire.encode_invoke(replace(request, budget=left))
         call = _Call(loop.create_future(), left if request.budget is None else request.budget)
         call_id = self._calls.open(call)
+        timer = loop.call_at(deadline + GRACE, self._expire, call_id)
         try:
-            self._send(call_id, replace(request, budget=left))
-            timer = loop.call_at(deadline + GRACE, self._expire, call_id)
-            try:
-                return await call.answer
-            finally:
-                timer.cancel()
+            self._send(call_id, octets, request.hook_type)
+            return await call.answer
         except asyncio.CancelledError:
             self._tally.add("calls_cancelled")
+            if call.answer.done() and not call.answer.cancelled():
+                # Looked at, so that asyncio does not report it as never retrieved.
+                call.answer.exception()
             raise
         finally:
+            timer.cancel()
             self._give_up(call_id)
 
-    def _send(self, call_id: int, request: CallRequest) -> None:
+    def _send(self, call_id: int, octets: bytes, hook_type: str) -> None:
         try:
-            self._outbox.put(call_id, InvokeTag.INVOKE, _wire.encode_invoke(request))
+            self._outbox.put(call_id, InvokeTag.INVOKE, octets)
         except OutboxError as error:
+            # Closed first: the sidecar need not hear that it is cancelled.
             self._calls.close(call_id)
             if isinstance(error, MessageTooLargeError):
-                raise payload_too_large(request.hook_type, error.size, error.limit) from error
+                raise payload_too_large(hook_type, error.size, error.limit) from error
             raise overloaded(
                 f"the sidecar at {self._target} reads more slowly than this client sends: {error}",
                 target=self._target,
@@ -241,15 +245,20 @@ class CallStream:
             self._tally.add("calls_expired")
             _fail(call, deadline_exceeded(self._target, call.budget))
 
+    def _writer_ended(self, _: asyncio.Task[None]) -> None:
+        # Without a writer no answer comes, and the reader must not wait for one for ever.
+        if not self._outbox.closed:
+            self._rpc.cancel()
+
     async def _write(self) -> None:
-        await pump(self._outbox, partial(send, self._rpc))
+        await pump(self._outbox, self._rpc.write)
         await self._rpc.done_writing()
 
     async def _read(self) -> SidecarError:
         """Take in frames until the stream ends; return why calls under way get no answer."""
         try:
             while True:
-                for octets in unpack(await next_message(self._rpc)):
+                for octets in unpack(await self._rpc.read()):
                     self._take(octets)
         except MalformedError as error:
             return broken(self._target, str(error), started=True)

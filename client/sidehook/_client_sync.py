@@ -78,10 +78,14 @@ class Client(ClientTerms):
         self._closed = False
 
     def __enter__(self) -> Self:
+        self._line().start()
         if self._settings.required:
-            self.connect()
-        else:
-            self._line().start()
+            try:
+                self.connect()
+            except BaseException:
+                # Nobody leaves a block that was not entered.
+                self.close()
+                raise
         return self
 
     def __exit__(
@@ -98,7 +102,7 @@ class Client(ClientTerms):
         Raises SidecarUnavailableError, and ProtocolError for what is no sidecar.
         """
         line = self._line()
-        line.submit(line.link.connect(self._settings.budget)).result()
+        line.wait(line.link.connect(self._settings.budget))
 
     @overload
     def invoke(self, hook_type: str, payload: PayloadT, /, **fields: object) -> PayloadT: ...
@@ -195,11 +199,9 @@ class Client(ClientTerms):
         if self._is_skipped(call, line.live, time.monotonic()):
             return self._skipped(call)
         request = self._reporting(call.request)
-        waiting = line.submit(line.link.call(request, call.budget))
         try:
-            answer = waiting.result()
+            answer = line.wait(line.link.call(request, call.budget))
         except BaseException as error:
-            waiting.cancel()
             return self._without_answer(call, request, error)
         return self._conclude(call, answer)
 

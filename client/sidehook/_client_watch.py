@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from sidehook import _wire
-from sidehook._client_rpc import RpcEndedError, next_message, send
+from sidehook._client_rpc import Rpc, RpcEndedError
 from sidehook._errors import MalformedError
 
 if TYPE_CHECKING:
@@ -32,14 +32,14 @@ async def watch(channel: grpc.aio.Channel, live: LiveList) -> None:
 
 
 async def _watch_once(channel: grpc.aio.Channel, live: LiveList) -> None:
-    rpc: grpc.aio.StreamStreamCall[bytes, bytes] = channel.stream_stream(METHOD)()
+    rpc = Rpc(channel, METHOD)
     due = asyncio.Event()
     prober = asyncio.create_task(_probe(rpc, live, due))
     # A reader without probes would wait for ever; the stream ends for both.
     prober.add_done_callback(lambda _: rpc.cancel())
     try:
         while True:
-            if live.apply(_wire.decode_watch_response(await next_message(rpc))):
+            if live.apply(_wire.decode_watch_response(await rpc.read())):
                 # The list counts as held only once the sidecar hears of it.
                 due.set()
     finally:
@@ -47,12 +47,10 @@ async def _watch_once(channel: grpc.aio.Channel, live: LiveList) -> None:
         await asyncio.gather(prober, return_exceptions=True)
 
 
-async def _probe(
-    rpc: grpc.aio.StreamStreamCall[bytes, bytes], live: LiveList, due: asyncio.Event
-) -> None:
+async def _probe(rpc: Rpc, live: LiveList, due: asyncio.Event) -> None:
     while True:
         due.clear()
-        await send(rpc, _wire.encode_watch_request(live.probe(time.monotonic())))
+        await rpc.write(_wire.encode_watch_request(live.probe(time.monotonic())))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(live.renewal):
                 await due.wait()

@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Final, Self, overload
 from sidehook._client_channel import open_channel
 from sidehook._client_errors import other_version, unavailable
 from sidehook._client_link import delays
-from sidehook._errors import CallRefusedError, SidecarError
+from sidehook._client_rpc import LOST_RACE
+from sidehook._errors import CallRefusedError, DefinitionError, SidecarError
 from sidehook._session import enter, leave, surroundings
+from sidehook._types import Mode
 from sidehook.worker._attach import AttachSession
 from sidehook.worker._dispatch import Dispatcher
 from sidehook.worker._errors import RefusedError, UnknownProtocolError, WorkerError
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
 
 WORKER_NAME: Final = "plugin-scope"
 """The worker that hooks of a scope belong to in receipts and in the keys of the state."""
+
+_MOST_TRIES: Final = 10
+_LINGER: Final = 0.2
 
 _log = logging.getLogger("sidehook.client")
 
@@ -52,6 +57,8 @@ class Attachment:
         self.handle = ""
         self._settings = settings
         self._dispatcher = Dispatcher(hooks, WORKER_NAME)
+        if not self._dispatcher.hooks:
+            raise DefinitionError("plugin_scope() needs hooks: functions decorated with @hook")
         self._stop = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
 
@@ -62,6 +69,10 @@ class Attachment:
         attached: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._keeper = asyncio.create_task(self._keep(attached))
         try:
+            # Also when the keeper fails in a way that it did not foresee.
+            await asyncio.wait({attached, self._keeper}, return_when=asyncio.FIRST_COMPLETED)
+            if not attached.done():
+                self._keeper.result()
             await attached
         except BaseException:
             await self._end()
@@ -83,12 +94,17 @@ class Attachment:
     async def _keep(self, attached: asyncio.Future[None]) -> None:
         """Stay attached until stopped: a scope that lost its sidecar gets a new handle."""
         waits = delays()
+        tries = 0
         while not self._stop.is_set():
+            tries += 1
             target = self._settings.resolved_target()
             try:
                 await self._attach_once(target, attached)
             except WorkerError as error:
-                if not attached.done():
+                # A sidecar that refuses may be quicker than the hello, and gRPC then does
+                # not say what the sidecar said: it is asked again.
+                final = LOST_RACE not in str(error) or tries >= _MOST_TRIES
+                if final and not attached.done():
                     attached.set_exception(_translated(target, error))
                     return
                 # Until it is attached again, calls name the old handle, and fail by the
@@ -104,7 +120,17 @@ class Attachment:
             self.handle = session.hello.scope_handle
             if not attached.done():
                 attached.set_result(None)
-            await unless_stopped(self._stop, session.ended())
+            if not await unless_stopped(self._stop, session.ended()):
+                await self._see_detached_runs(session)
+
+    async def _see_detached_runs(self, session: AttachSession) -> None:
+        """Wait for runs of FIRE_AND_FORGET hooks, which the sidecar sends after the verdict."""
+        if not any(spec.mode is Mode.FIRE_AND_FORGET for spec in self._dispatcher.hooks):
+            return
+        taken = -1
+        while taken != session.stats.taken:
+            taken = session.stats.taken
+            await asyncio.sleep(_LINGER)
 
 
 class AsyncPluginScope:
@@ -112,7 +138,7 @@ class AsyncPluginScope:
 
     Entering it raises SidecarUnavailableError when there is no sidecar, and
     CallRefusedError when the sidecar does not accept the hooks. Leaving it lets runs
-    under way finish.
+    under way finish, and with FIRE_AND_FORGET hooks waits for the last of them to come.
     """
 
     def __init__(self, client: object, settings: Settings, hooks: Iterable[object]) -> None:
@@ -160,7 +186,7 @@ class PluginScope:
         return self._attachment.handle
 
     def __enter__(self) -> Self:
-        self._line.submit(self._attachment.start()).result()
+        self._line.wait(self._attachment.start())
         _enter(self._client, self)
         return self
 
@@ -173,7 +199,7 @@ class PluginScope:
         try:
             leave(self._client, self)
         finally:
-            self._line.submit(self._attachment.stop()).result()
+            self._line.wait(self._attachment.stop())
 
 
 def _enter(client: object, scope: AsyncPluginScope | PluginScope) -> None:

@@ -14,9 +14,10 @@ from sidehook.testing._fake_streams import Requests, Stream
 
 
 class FakeList:
-    """A live list, its holders, and what they have acknowledged."""
+    """A live list, its holders, and what they have acknowledged. `received` counts probes."""
 
     def __init__(self) -> None:
+        self.received = 0
         self._changed = threading.Condition()
         self._list = HookList(version=1)
         self._lease = 2.0
@@ -61,6 +62,7 @@ class FakeList:
             with self._changed:
                 probe = self._probes[stream] = _wire.decode_watch_request(message)
                 self._applied = probe.applied_version
+                self.received += 1
                 self._changed.notify_all()
                 self._tell(stream, probe)
 

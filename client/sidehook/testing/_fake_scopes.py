@@ -57,12 +57,12 @@ class FakeScope:
         of_type = [spec for spec in specs if spec.hook_type == hook_type]
         return sorted(of_type, key=_order)
 
-    def run(self, request: RunRequest) -> HookResult:
-        """Run one hook and wait for what it answers."""
+    def send(self, request: RunRequest) -> Future[HookResult]:
+        """Send a run of one hook; the future gets what the hook answers."""
         run_id = next(self._ids)
         result = self._runs[run_id] = Future[HookResult]()
         self.stream.send_message(run_id, _wire.encode_run(request))
-        return result.result(request.time_left)
+        return result
 
 
 class FakeScopes:
@@ -102,28 +102,34 @@ class FakeScopes:
                 del self._scopes[handle]
 
     def run(self, request: CallRequest) -> Outcome:
-        """Run the hooks of the scopes that a call names, each on what the one before left."""
-        patch = Proceed({})
+        """Run the hooks of the scopes that a call names, each on what the one before left.
+
+        FIRE_AND_FORGET hooks run after the others, and nobody waits for them.
+        """
+        detached: list[tuple[FakeScope, HookSpec]] = []
+        outcome: Outcome = Proceed({})
         for handle in request.scope_handles:
             with self._lock:
                 scope = self._scopes.get(handle)
             if scope is None:
                 return _unreachable(handle)
             for spec in scope.hooks(request.hook_type):
-                answer = scope.run(_run_request(request, spec, patch)).answer
-                if isinstance(answer, Violation | HookFailure):
-                    return _ended(answer, spec, scope.worker)
-                if isinstance(answer, Patch):
-                    patch = Proceed({**patch.patch, **answer.fields})
-        return patch
+                if spec.mode is Mode.FIRE_AND_FORGET:
+                    detached.append((scope, spec))
+                elif isinstance(outcome, Proceed):
+                    outcome = _after(scope, spec, request, outcome)
+        for scope, spec in detached:
+            scope.send(_run_request(request, spec, outcome))
+        return outcome
 
 
 def _order(spec: HookSpec) -> tuple[int, str]:
     return _DEFAULT_PRIORITY if spec.priority is None else spec.priority, spec.name
 
 
-def _run_request(request: CallRequest, spec: HookSpec, patch: Proceed) -> RunRequest:
-    fields = {**request.fields, **patch.patch}
+def _run_request(request: CallRequest, spec: HookSpec, outcome: Outcome) -> RunRequest:
+    patch = outcome.patch if isinstance(outcome, Proceed) else {}
+    fields = {**request.fields, **patch}
     budget = _DEFAULT_BUDGET if request.budget is None else request.budget
     run = HookRun(
         hook=spec.name,
@@ -142,6 +148,17 @@ def _run_request(request: CallRequest, spec: HookSpec, patch: Proceed) -> RunReq
         context=request.context,
         time_left=budget,
     )
+
+
+def _after(scope: FakeScope, spec: HookSpec, request: CallRequest, before: Proceed) -> Outcome:
+    """Run one hook and return how the call stands after it."""
+    run = _run_request(request, spec, before)
+    answer = scope.send(run).result(run.time_left).answer
+    if isinstance(answer, Violation | HookFailure):
+        return _ended(answer, spec, scope.worker)
+    if isinstance(answer, Patch):
+        return Proceed({**before.patch, **answer.fields})
+    return before
 
 
 def _ended(answer: Violation | HookFailure, spec: HookSpec, worker: str) -> Outcome:

@@ -69,7 +69,7 @@ class FakeCall:
     Attributes:
         request: What the client sent.
         id: The call's id on its stream.
-        cancelled: Set when the client gave the call up.
+        cancelled: Set when the client gave the call up, or went away.
     """
 
     def __init__(self, request: CallRequest, id: int, stream: Stream) -> None:  # noqa: A002 - the contract's word
@@ -134,6 +134,7 @@ class FakeSidecar:
         self._lock = threading.Lock()
         self._answers: dict[str, Answer] = {}
         self._held: set[str] = set()
+        self._refusal: CallFailure | None = None
         self._received: queue.SimpleQueue[FakeCall] = queue.SimpleQueue()
         self._streams: set[Stream] = set()
         self._list = FakeList()
@@ -238,6 +239,15 @@ class FakeSidecar:
         """Answer probes again, first those that came meanwhile."""
         self._list.thaw()
 
+    def drop_list(self) -> None:
+        """End the streams of the live list, and no others."""
+        self._list.end_all()
+
+    @property
+    def probes(self) -> int:
+        """How many probes of the live list have come."""
+        return self._list.received
+
     @property
     def scopes(self) -> tuple[str, ...]:
         """The handles of the `plugin_scope`s that are attached now."""
@@ -246,6 +256,16 @@ class FakeSidecar:
     def refuse_scopes(self, refusal: CallFailure | None) -> None:
         """Refuse every `plugin_scope` from now on, or with None accept them again."""
         self._scopes.refusal = refusal
+
+    def refuse_calls(self, refusal: CallFailure | None) -> None:
+        """End every new stream of calls with this status, or with None accept them again."""
+        with self._lock:
+            self._refusal = refusal
+
+    @property
+    def streams(self) -> int:
+        """How many streams of calls are open now."""
+        return len(self._open_streams())
 
     def drop(self) -> None:
         """End every stream, as a sidecar does that is killed; clients may connect again."""
@@ -282,12 +302,16 @@ class FakeSidecar:
         calls: dict[int, FakeCall] = {}
         with self._lock:
             self._streams.add(stream)
+            if self._refusal is not None:
+                stream.end(self._refusal)
         stream.read(requests, frames(lambda frame: self._take(frame, stream, calls)))
         try:
             yield from stream.serve(context)
         finally:
             with self._lock:
                 self._streams.discard(stream)
+            for call in list(calls.values()):
+                call.cancelled.set()
 
     def _take(self, frame: Frame, stream: Stream, calls: dict[int, FakeCall]) -> None:
         if frame.tag == InvokeTag.HELLO:
@@ -308,6 +332,15 @@ class FakeSidecar:
             self._received.put(call)
         elif callable(answer):
             # In a thread of its own: the next call on the stream does not wait for it.
-            threading.Thread(target=lambda: call.answer(answer(call.request)), daemon=True).start()
+            threading.Thread(target=_run_script, args=(answer, call), daemon=True).start()
         else:
             call.answer(answer)
+
+
+def _run_script(script: Callable[[CallRequest], Said], call: FakeCall) -> None:
+    try:
+        said = script(call.request)
+    except Exception as error:
+        call.answer(CallFailure(reason="INTERNAL", message=f"the script raised {error!r}"))
+        raise
+    call.answer(said)

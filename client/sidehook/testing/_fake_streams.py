@@ -46,7 +46,9 @@ class Stream:
 
     def serve(self, context: grpc.ServicerContext) -> Iterator[bytes]:
         """Yield what is sent until the stream ends."""
-        context.add_callback(self.end)
+        if not context.add_callback(self.end):
+            # The client is gone already, and nothing would ever end the wait below.
+            return
         while isinstance(message := self._outgoing.get(), bytes):
             yield message
         if message is not None:
@@ -69,6 +71,10 @@ class Stream:
             return
         except MalformedError as error:
             self.end(CallFailure(reason="MALFORMED_REQUEST", message=str(error)))
+        except Exception as error:
+            # A script that raises: the test that wrote it sees it here and in its thread.
+            self.end(CallFailure(reason="INTERNAL", message=f"the script raised {error!r}"))
+            raise
         else:
             self.end()
 
