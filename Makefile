@@ -17,7 +17,7 @@ MELLEA_PYTHON := .venv-mellea/bin/python
 LONG_SUITES := test-floor test-mellea demo e2e-polyglot
 
 # What is tested on the oldest dependencies: everything that needs only the client distribution.
-FLOOR_TESTS := tests/contract tests/unit/client tests/unit/worker tests/unit/testing tests/worker \
+FLOOR_TESTS := tests/contract tests/client tests/unit/client tests/unit/worker tests/unit/testing tests/worker \
 	$(addprefix tests/unit/test_,json.py digest.py frames.py mux.py)
 
 # The interpreter is the user's own; uv would fetch one from elsewhere.
@@ -50,7 +50,7 @@ format: sync ## Format the Python and proto files, and apply the safe fixes of t
 .PHONY: test
 test: ## Set up and run the tests, except the suites that only `make ci` runs
 	@start=$$(date +%s); $(MAKE) --quiet .venv/.synced; synced=$$(date +%s); \
-	status=0; $(BIN)/pytest -m "not slow and not polyglot" $(PYTEST_FLAGS) || status=$$?; \
+	status=0; $(BIN)/pytest -n 2 --dist worksteal -m "not slow and not polyglot" $(PYTEST_FLAGS) || status=$$?; \
 	echo "set-up $$((synced - start)) s, tests $$(($$(date +%s) - synced)) s"; exit $$status
 
 .PHONY: check

@@ -34,7 +34,7 @@ def outputs(catalogue: Catalogue) -> dict[Path, str]:
     package = ROOT / "client" / "sidehook"
     return {
         package / "_catalogue.py": _formatted(catalogue_module(catalogue)),
-        package / "_views.py": _formatted(views_module(catalogue)),
+        package / "views.py": _formatted(views_module(catalogue)),
         ROOT / "docs" / "hook-types.md": page(catalogue),
     }
 

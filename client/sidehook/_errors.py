@@ -33,7 +33,20 @@ if TYPE_CHECKING:
     from sidehook._types import JSON, FailureClass
 
 
-class HookError(Exception):
+class _Fielded(Exception):  # noqa: N818 - what errors with fields share, no error itself
+    """An error that goes through pickle with its fields, as process pools send it."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _restored, (type(self), self.args, self.__dict__)
+
+
+def _restored(kind: type[_Fielded], args: tuple[object, ...], fields: dict[str, object]) -> object:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(fields)
+    return error
+
+
+class HookError(_Fielded):
     """A call did not end with "go on". `receipt` is None when the call never got one."""
 
     hook_type: str
@@ -144,7 +157,7 @@ class ProtocolError(SidecarError):
     """The other side broke the contract, or speaks another version of it."""
 
 
-class EncodeError(ValueError):
+class EncodeError(_Fielded, ValueError):
     """A value that JSON cannot carry. `path` leads to it: `model_options.tools[2]`."""
 
     def __init__(self, path: str, problem: str) -> None:
@@ -153,7 +166,7 @@ class EncodeError(ValueError):
         self.problem = problem
 
 
-class MalformedError(ValueError):
+class MalformedError(_Fielded, ValueError):
     """Octets that break the contract. `what` names the message or field."""
 
     def __init__(self, what: str, problem: str) -> None:

@@ -23,8 +23,8 @@ from sidehook import (
 from sidehook._call import CallAnswer, CallRequest, Proceed
 from sidehook._manifest import Limits
 from sidehook._types import ValueKind
-from sidehook._views import ComponentPreExecute
 from sidehook.testing._fake_sidecar import FakeSidecar
+from sidehook.views import ComponentPreExecute
 
 LINE = ReceiptLine(hook="h", worker="w", mode=Mode.SEQUENTIAL, outcome=HookOutcome.BLOCKED)
 

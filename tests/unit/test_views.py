@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sidehook._catalogue import CATALOGUE
 from sidehook._hook_type_info import FieldInfo
 from sidehook._payload import MissingFieldError, Payload
-from sidehook._views import VIEWS
+from sidehook.views import VIEWS
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 INTEGERS = st.integers(-(2**63), 2**64 - 1)

@@ -14,7 +14,7 @@ from sidehook._manifest import ErrorPolicy
 from sidehook._payload import Payload
 from sidehook._run import HookAnswer, HookFailure, HookResult, HookRun, Patch, RunRequest
 from sidehook._types import JSON, Mode
-from sidehook._views import VIEWS
+from sidehook.views import VIEWS
 from sidehook.worker._collect import Hook, Item, collect
 from sidehook.worker._dispatch import Dispatcher
 

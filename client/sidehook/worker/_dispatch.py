@@ -20,7 +20,7 @@ from sidehook._manifest import HookSpec, Limits, WorkerManifest
 from sidehook._payload import Payload
 from sidehook._run import HookAnswer, HookFailure, HookResult, RunRequest
 from sidehook._types import FailureClass
-from sidehook._views import VIEWS
+from sidehook.views import VIEWS
 from sidehook.worker._answers import checked, not_one_hook, overloaded, raised, with_state
 from sidehook.worker._collect import Hook, Item, collect
 from sidehook.worker._context import Cancellation, Context

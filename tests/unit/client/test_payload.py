@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sidehook import EncodeError, Payload, Receipt
 from sidehook._payload import MAX_NAME_BYTES
 from sidehook._types import Value, ValueKind
-from sidehook._views import ComponentPreExecute
+from sidehook.views import ComponentPreExecute
 
 JSON_VALUES = st.recursive(
     st.none()

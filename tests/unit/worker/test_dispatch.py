@@ -12,7 +12,7 @@ from sidehook._manifest import ErrorPolicy, Limits
 from sidehook._payload import Payload
 from sidehook._run import HookFailure, HookResult, HookRun, NothingToSay, Patch, RunRequest
 from sidehook._types import FailureClass, Mode, Value, ValueKind
-from sidehook._views import ComponentPreExecute
+from sidehook.views import ComponentPreExecute
 from sidehook.worker import Context, Dispatcher, block, hook, modify
 from tests.worker.waiting import DEADLINE, until
 
