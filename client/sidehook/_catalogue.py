@@ -85,7 +85,7 @@ class HookType(StrEnum):
     """Runs after a tool was called, also when it raised."""
 
     ADAPTER_FUNCTION_INVOCATION_COMPLETE = "adapter_function_invocation_complete"
-    """Runs when one use of an adapter function has ended. mellea swallows a block for adapters that are embedded in the model."""
+    """Runs when one use of an adapter function has ended. mellea swallows a block here."""
 
     ADAPTER_FUNCTION_PHASE_COMPLETE = "adapter_function_phase_complete"
     """Runs when one phase of an adapter function has ended. mellea swallows a block here."""
@@ -1031,7 +1031,7 @@ CATALOGUE: Mapping[str, HookTypeInfo] = MappingProxyType(
             name="adapter_function_invocation_complete",
             source="mellea",
             description="Runs when one use of an adapter function has ended.",
-            blockable=True,
+            blockable=False,
             fields=_fields(
                 FieldInfo(
                     name="name",

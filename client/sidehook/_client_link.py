@@ -23,11 +23,11 @@ from sidehook._client_errors import (
     refused,
     unavailable,
 )
-from sidehook._client_rpc import RpcEndedError
 from sidehook._client_stream import CallStream
 from sidehook._client_watch import watch
 from sidehook._errors import MalformedError, SidecarError
 from sidehook._live_list import LiveList
+from sidehook._rpc import RpcEndedError
 
 if TYPE_CHECKING:
     import grpc.aio

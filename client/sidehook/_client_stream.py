@@ -25,7 +25,6 @@ from sidehook._client_errors import (
     overloaded,
     payload_too_large,
 )
-from sidehook._client_rpc import Rpc, RpcEndedError
 from sidehook._errors import MalformedError, SidecarError
 from sidehook._frames import (
     Frame,
@@ -41,6 +40,7 @@ from sidehook._frames import (
 from sidehook._hello import SPLIT_FRAMES, ClientHello, SidecarHello
 from sidehook._manifest import PROTOCOL_VERSION
 from sidehook._mux import MessageTooLargeError, Outbox, OutboxError, OutboxFullError, pump
+from sidehook._rpc import Rpc, RpcEndedError
 
 if TYPE_CHECKING:
     import grpc.aio

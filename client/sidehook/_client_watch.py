@@ -8,8 +8,8 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from sidehook import _wire
-from sidehook._client_rpc import Rpc, RpcEndedError
 from sidehook._errors import MalformedError
+from sidehook._rpc import Rpc, RpcEndedError
 
 if TYPE_CHECKING:
     import grpc.aio

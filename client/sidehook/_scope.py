@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Final, Self, overload
 from sidehook._client_channel import open_channel
 from sidehook._client_errors import other_version, unavailable
 from sidehook._client_link import delays
-from sidehook._client_rpc import LOST_RACE
 from sidehook._errors import CallRefusedError, DefinitionError, SidecarError
 from sidehook._session import enter, leave, surroundings
 from sidehook._types import Mode
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 WORKER_NAME: Final = "plugin-scope"
 """The worker that hooks of a scope belong to in receipts and in the keys of the state."""
 
-_MOST_TRIES: Final = 10
 _LINGER: Final = 0.2
 
 _log = logging.getLogger("sidehook.client")
@@ -94,17 +92,12 @@ class Attachment:
     async def _keep(self, attached: asyncio.Future[None]) -> None:
         """Stay attached until stopped: a scope that lost its sidecar gets a new handle."""
         waits = delays()
-        tries = 0
         while not self._stop.is_set():
-            tries += 1
             target = self._settings.resolved_target()
             try:
                 await self._attach_once(target, attached)
             except WorkerError as error:
-                # A sidecar that refuses may be quicker than the hello, and gRPC then does
-                # not say what the sidecar said: it is asked again.
-                final = LOST_RACE not in str(error) or tries >= _MOST_TRIES
-                if final and not attached.done():
+                if not attached.done():
                     attached.set_exception(_translated(target, error))
                     return
                 # Until it is attached again, calls name the old handle, and fail by the

@@ -903,7 +903,7 @@ class ToolPostInvoke(Payload):
 class AdapterFunctionInvocationComplete(Payload):
     """The payload of `adapter_function_invocation_complete`.
 
-    Runs when one use of an adapter function has ended. mellea swallows a block for adapters that are embedded in the model.
+    Runs when one use of an adapter function has ended. mellea swallows a block here.
     """
 
     __slots__ = ()

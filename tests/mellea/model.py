@@ -71,7 +71,7 @@ def running_model() -> Iterator[Model]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, model))
     server.daemon_threads = True
     model.base_url = f"http://127.0.0.1:{server.server_port}/v1"
-    thread = threading.Thread(target=server.serve_forever, name="model", daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), name="model", daemon=True)
     thread.start()
     try:
         yield model

@@ -498,14 +498,20 @@ async def test_a_worker_that_stops_says_goodbye_and_finishes_what_it_has(
 
 
 async def test_a_run_that_crossed_the_goodbye_is_served(registry: FakeRegistry) -> None:
-    async with serving(shout, attach=registry.target) as worker:
+    dispatcher = Dispatcher([shout], "sample")
+    async with open_channel(registry.target, dispatcher.limits) as channel:
+        session = AttachSession(channel, dispatcher, grace=30, linger=30)
+        await session.__aenter__()
         end = await registry.worker()
 
-        worker.stop.set()
+        leaving = asyncio.create_task(session.__aexit__(None, None, None))
         await end.event("goodbye")
         result = await end.call(run_request("shout", {"word": "late"}))
+        await registry.stop()
+        await leaving
 
-        assert values_of(result.patch) == {"word": "LATE"}
+    assert values_of(result.patch) == {"word": "LATE"}
+    dispatcher.close()
 
 
 async def test_runs_over_the_grace_are_cancelled(registry: FakeRegistry) -> None:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from types import MappingProxyType, TracebackType
-from typing import Self, TypeAlias
+from typing import Self
 
 import grpc
 import grpc.aio
 
-from sidehook import _wire
 from sidehook._call import CallFailure
-from sidehook._errors import MalformedError
 from sidehook._hello import SidecarHello
 from sidehook._manifest import Limits
+from sidehook._rpc import Rpc, RpcEndedError
 from sidehook.worker._dispatch import Dispatcher
 from sidehook.worker._errors import DisconnectedError, RefusedError, WorkerError
 from sidehook.worker._runs import RunsStats
@@ -22,23 +21,19 @@ from sidehook.worker._stream import RunStream
 
 _ATTACH = "/sidehook.v1.RegistryService/Attach"
 
-_AttachCall: TypeAlias = "grpc.aio.StreamStreamCall[bytes, bytes]"
-
-_DETAILS = _wire.STATUS_DETAILS_KEY
-
 _HELLO_TIMEOUT = 10.0
 _GRACE = 10.0
 _LINGER = 0.2
 _CLOSE_TIMEOUT = 2.0
 
 # Answers that the same manifest would get again; every other one is worth another attempt.
-_REFUSALS: Mapping[grpc.StatusCode, str] = MappingProxyType(
+_REFUSALS: Mapping[str, str] = MappingProxyType(
     {
-        grpc.StatusCode.INVALID_ARGUMENT: "the sidecar does not accept the manifest",
-        grpc.StatusCode.FAILED_PRECONDITION: "the sidecar does not accept the worker",
-        grpc.StatusCode.PERMISSION_DENIED: "the sidecar does not let this worker register",
-        grpc.StatusCode.UNAUTHENTICATED: "the sidecar does not know who this worker is",
-        grpc.StatusCode.UNIMPLEMENTED: "workers cannot register here",
+        "INVALID_ARGUMENT": "the sidecar does not accept the manifest",
+        "FAILED_PRECONDITION": "the sidecar does not accept the worker",
+        "PERMISSION_DENIED": "the sidecar does not let this worker register",
+        "UNAUTHENTICATED": "the sidecar does not know who this worker is",
+        "UNIMPLEMENTED": "workers cannot register here",
     }
 )
 
@@ -68,7 +63,8 @@ class AttachSession:
     Entering raises RefusedError when the sidecar does not accept the manifest,
     UnknownProtocolError when it speaks another version, and DisconnectedError when it
     cannot be reached or says nothing for `hello_timeout` seconds. Leaving finishes the
-    runs under way within `grace` seconds; leaving by an exception cancels them.
+    runs under way within `grace` seconds, and those that come within `linger` seconds of
+    the goodbye, which they crossed; leaving by an exception cancels them.
     """
 
     def __init__(
@@ -79,6 +75,7 @@ class AttachSession:
         scope_only: bool = False,
         hello_timeout: float = _HELLO_TIMEOUT,
         grace: float = _GRACE,
+        linger: float = _LINGER,
     ) -> None:
         self._channel = channel
         self._stream = RunStream(
@@ -87,8 +84,8 @@ class AttachSession:
         self._hello_timeout = hello_timeout
         self._grace = grace
         # No run can be on its way to a scope that no call names any more.
-        self._linger = 0.0 if scope_only else _LINGER
-        self._call: _AttachCall
+        self._linger = 0.0 if scope_only else linger
+        self._rpc: Rpc
         self._hello: SidecarHello
 
     @property
@@ -102,9 +99,7 @@ class AttachSession:
         return self._stream.runs.stats
 
     async def __aenter__(self) -> Self:
-        self._call = self._channel.stream_stream(
-            _ATTACH, request_serializer=None, response_deserializer=None
-        )()
+        self._rpc = Rpc(self._channel, _ATTACH)
         await self._stream.__aenter__()
         try:
             self._stream.greet()
@@ -137,37 +132,38 @@ class AttachSession:
     async def _leave(self) -> None:
         await self._stream.leave("the worker stops", grace=self._grace, linger=self._linger)
         try:
-            await self._call.done_writing()
+            await self._rpc.done_writing()
             async with asyncio.timeout(_CLOSE_TIMEOUT):
                 await self._stream.ended()
-        except (TimeoutError, WorkerError, grpc.RpcError, asyncio.InvalidStateError):
+        except (TimeoutError, WorkerError, RpcEndedError, asyncio.InvalidStateError):
             # The goodbye is said and the runs are done; how the stream ends is all the same.
             return
 
     async def _close(self) -> None:
-        self._call.cancel()
+        self._rpc.cancel()
         await self._stream.__aexit__(None, None, None)
 
     async def _read(self) -> bytes | None:
         try:
-            batch = await self._call.read()
-        except grpc.aio.AioRpcError as error:
+            return await self._rpc.read()
+        except RpcEndedError as error:
+            if error.code == "OK":
+                return None
             raise _translated(error) from error
-        return batch if isinstance(batch, bytes) else None
 
     async def _write(self, batch: bytes) -> None:
         try:
-            await self._call.write(batch)
-        except (grpc.aio.AioRpcError, asyncio.InvalidStateError) as error:
+            await self._rpc.write(batch)
+        except RpcEndedError as error:
             # Why it broke is what reading says.
             raise DisconnectedError("the stream to the sidecar is closed") from error
 
 
-def _translated(error: grpc.aio.AioRpcError) -> WorkerError:
-    failure = _failure(error)
-    refusal = _REFUSALS.get(error.code())
+def _translated(error: RpcEndedError) -> WorkerError:
+    failure = error.failure or CallFailure(reason=error.code, message=error.why)
+    refusal = _REFUSALS.get(error.code)
     if refusal is None:
-        return DisconnectedError(f"{error.code().name}: {failure.message or 'no reason given'}")
+        return DisconnectedError(f"{error.code}: {failure.message or 'no reason given'}")
     problems = "\n  ".join(_problems(failure))
     return RefusedError(
         f"{refusal} ({failure.reason}):\n  {problems}",
@@ -187,14 +183,3 @@ def _problems(failure: CallFailure) -> list[str]:
         return [text for _, text in sorted(numbered.items())]
     named = [f"{name}: {text}" for name, text in sorted(failure.metadata.items())]
     return [failure.message or "no reason given", *named]
-
-
-def _failure(error: grpc.aio.AioRpcError) -> CallFailure:
-    # Not by `dict`, which takes this for a mapping, and in some releases of gRPC it is none.
-    trailers = [value for key, value in error.trailing_metadata() or () if key == _DETAILS]
-    details = trailers[0] if trailers and isinstance(trailers[0], bytes) else None
-    try:
-        failure, _ = _wire.decode_status(error.code().name, error.details() or "", details)
-    except MalformedError:
-        return CallFailure(reason=error.code().name, message=error.details() or "")
-    return failure

@@ -7,6 +7,7 @@ raised would reach the user as an error of cpex, or not at all.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import logging
 from collections.abc import Callable, Iterable, Mapping
@@ -30,7 +31,7 @@ from sidehook.integrations.mellea._crossing import DEFAULT_ENTRIES, Crossing, Pr
 from sidehook.integrations.mellea._merge import MergeError, merged
 from sidehook.integrations.mellea._opaque import text
 from sidehook.integrations.mellea._projection import project
-from sidehook.integrations.mellea._subscription import keep_in_step
+from sidehook.integrations.mellea._subscription import Subscriber, keep_in_step
 from sidehook.integrations.mellea._violation import (
     ADAPTER_FAILED,
     PROJECTION_FAILED,
@@ -51,10 +52,19 @@ _log = logging.getLogger("sidehook.mellea")
 HOOK_TYPES: Final = tuple(str(name) for name, info in CATALOGUE.items() if info.source == "mellea")
 """The hook types of mellea."""
 
+SWALLOWING: Final = frozenset(
+    {name for name in HOOK_TYPES if not CATALOGUE[name].blockable}
+    | {"adapter_function_invocation_complete"}
+)
+"""Where mellea logs a block with a traceback, and goes on."""
+
 DEFAULT_BUDGET: Final = 4.5
 """Seconds for one call. mellea gives a plugin 5 s, and what takes longer is an error of cpex."""
 
 DEFAULT_PRIORITY: Final = 50
+
+BACKEND_LABEL: Final = "mellea.backend_name"
+"""The label that carries mellea's `backend_name`, which is the id of the model."""
 
 
 class MissedPreInitError(Exception):
@@ -80,7 +90,7 @@ ReceiptListener: TypeAlias = Callable[[str, Receipt], object]
 _numbers = itertools.count(1)
 
 
-class RemoteHooks(MelleaPlugin):  # type: ignore[misc] # mellea is not installed where mypy runs
+class RemoteHooks(Subscriber, MelleaPlugin):  # type: ignore[misc] # mellea is not installed where mypy runs
     """The hooks of a sidecar as one plugin of mellea.
 
     It goes wherever a plugin goes: `plugin_scope(hooks)`, `register(hooks)`,
@@ -108,7 +118,8 @@ class RemoteHooks(MelleaPlugin):  # type: ignore[misc] # mellea is not installed
             loop of the hook. What it raises is logged.
         credentials: gRPC channel credentials for a sidecar behind TLS.
 
-    Raises ValueError or TypeError for arguments that cannot be. Never blocks.
+    Raises ValueError or TypeError for arguments that cannot be. Blocks only to close
+    connections that nobody has a use for any more.
     """
 
     def __init__(
@@ -151,7 +162,9 @@ class RemoteHooks(MelleaPlugin):  # type: ignore[misc] # mellea is not installed
         self._context_entries = context_entries
         self._choices = Choices() if choices is None else choices
         self._on_receipt = on_receipt
-        self._client = shared_client(target, on_unavailable=on_unavailable, credentials=credentials)
+        self._client = shared_client(
+            self, target, on_unavailable=on_unavailable, credentials=credentials
+        )
         self._membership = _sessions.Membership(self.name)
 
     @property
@@ -169,7 +182,10 @@ class RemoteHooks(MelleaPlugin):  # type: ignore[misc] # mellea is not installed
         manager = get_plugin_manager()
         if manager is not None:
             keep_in_step(manager._registry)  # noqa: SLF001 - there is no public way to it
-        self._client.start()
+        self._membership.take_note()
+        # A client that cannot be used says so at the first call, and blocks it.
+        with contextlib.suppress(SidecarError):
+            self._client.start()
         return list(HOOK_TYPES)
 
     def wants(self, hook_type: str) -> bool:
@@ -177,7 +193,7 @@ class RemoteHooks(MelleaPlugin):  # type: ignore[misc] # mellea is not installed
 
         True also while that is not known.
         """
-        if hook_type == "session_post_init" and self._membership.is_undecided:
+        if hook_type == "session_post_init" and self._membership.is_starting:
             return True
         try:
             return self._client.listens(hook_type, self._terms)
@@ -185,10 +201,10 @@ class RemoteHooks(MelleaPlugin):  # type: ignore[misc] # mellea is not installed
             # The call will say what is wrong.
             return True
 
-    async def invoke_hook(self, hook_type: str, payload: Any, _context: Any) -> PluginResult:
+    async def invoke_hook(self, hook_type: str, payload: Any, context: Any) -> PluginResult:
         """Ask the remote hooks. cpex calls this for every hook type."""
         hook_type = str(getattr(hook_type, "value", hook_type))
-        starts = hook_type == "session_post_init" and self._membership.learn(payload.session_id)
+        starts = hook_type == "session_post_init" and self._membership.starts(payload.session_id)
         if not self._membership.concerns(payload.session_id):
             return PluginResult()
         violation: RemoteViolation | None = None
@@ -196,7 +212,7 @@ class RemoteHooks(MelleaPlugin):  # type: ignore[misc] # mellea is not installed
         try:
             if starts:
                 await self._refuse_missed_pre_init(payload.session_id)
-            result = await self._asked(hook_type, payload)
+            result = await self._asked(hook_type, payload, _labels(payload, context))
         except Exception as error:
             violation = _violation(hook_type, error)
         if violation is None:
@@ -204,7 +220,7 @@ class RemoteHooks(MelleaPlugin):  # type: ignore[misc] # mellea is not installed
         if starts:
             # start_session raises, and nobody is left to unregister the session's plugins.
             _sessions.forget(payload.session_id)
-        return _blocked(payload, violation)
+        return _blocked(violation)
 
     async def _refuse_missed_pre_init(self, session_id: str) -> None:
         """Raise when hooks of the first hook type of a session were passed by.
@@ -222,13 +238,20 @@ class RemoteHooks(MelleaPlugin):  # type: ignore[misc] # mellea is not installed
             return
         raise MissedPreInitError("there are" if known else "nobody can say whether there are")
 
-    async def _asked(self, hook_type: str, payload: Any) -> PluginResult:
+    async def _asked(self, hook_type: str, payload: Any, labels: Mapping[str, str]) -> PluginResult:
         if not self._client.listens(hook_type, self._terms):
             return PluginResult()
         crossing = Crossing(self._context_entries)
         fields = project(hook_type, payload, crossing)
         before = Payload.from_values(fields)
-        after = await self._ask(self._question(hook_type, payload, before))
+        question = Question(
+            hook_type=hook_type,
+            payload=before,
+            session_id=self._session_id(payload),
+            request_id=payload.request_id or _sessions.request_id(),
+            labels=labels,
+        )
+        after = await self._ask(question)
         changes = _changes(fields, before, after)
         if not changes:
             return PluginResult()
@@ -239,15 +262,8 @@ class RemoteHooks(MelleaPlugin):  # type: ignore[misc] # mellea is not installed
             raise
         return PluginResult(modified_payload=payload.model_copy(update=live))
 
-    def _question(self, hook_type: str, payload: Any, before: Payload) -> Question:
-        session_id = self._membership.own or payload.session_id or _sessions.current_session_id()
-        return Question(
-            hook_type=hook_type,
-            payload=before,
-            session_id=session_id,
-            request_id=payload.request_id or _sessions.request_id(),
-            labels={text(key): text(value) for key, value in payload.user_metadata.items()},
-        )
+    def _session_id(self, payload: Any) -> str:
+        return self._membership.own or payload.session_id or _sessions.current_session_id()
 
     async def _ask(self, question: Question) -> Payload:
         if question.hook_type == "session_pre_init":
@@ -269,13 +285,20 @@ class RemoteHooks(MelleaPlugin):  # type: ignore[misc] # mellea is not installed
             _log.exception("receipt_listener_failed hook_type=%s", hook_type)
 
 
+def _labels(payload: Any, context: Any) -> dict[str, str]:
+    """Return what mellea says beside a payload: its metadata, and the id of the model."""
+    labels = {text(key): text(value) for key, value in payload.user_metadata.items()}
+    backend = context.global_context.state.get("backend_name")
+    return labels if backend is None else {**labels, BACKEND_LABEL: text(backend)}
+
+
 def _changes(
     fields: Mapping[str, JSON], before: Payload, after: Payload
-) -> dict[str, tuple[JSON, JSON]]:
+) -> dict[str, tuple[JSON | bytes, JSON]]:
     """Return for each field that hooks changed what came back and what had crossed."""
     sent = before.wire_fields
     changed = {name: value for name, value in after.wire_fields.items() if value != sent.get(name)}
-    return {name: (_json.decode(value.octets), fields.get(name)) for name, value in changed.items()}
+    return {name: (_json.decode_value(value), fields.get(name)) for name, value in changed.items()}
 
 
 def _violation(hook_type: str, error: Exception) -> RemoteViolation:
@@ -293,8 +316,8 @@ def _violation(hook_type: str, error: Exception) -> RemoteViolation:
     return RemoteViolation(hook_type=hook_type, reason=reason, code=ADAPTER_FAILED)
 
 
-def _blocked(payload: Any, violation: RemoteViolation) -> PluginResult:
-    if _is_swallowed(violation.hook_type, payload):
+def _blocked(violation: RemoteViolation) -> PluginResult:
+    if violation.hook_type in SWALLOWING:
         _log.warning(
             "block_suppressed hook_type=%s hook=%s code=%s: mellea takes no block here",
             violation.hook_type,
@@ -303,13 +326,6 @@ def _blocked(payload: Any, violation: RemoteViolation) -> PluginResult:
         )
         return PluginResult()
     return PluginResult(continue_processing=False, violation=plugin_violation(violation))
-
-
-def _is_swallowed(hook_type: str, payload: Any) -> bool:
-    """Whether mellea would log a block with a traceback and go on."""
-    return not CATALOGUE[hook_type].blockable or (
-        hook_type == "adapter_function_invocation_complete" and payload.binding_type == "embedded"
-    )
 
 
 def _checked_scopes(scopes: Iterable[str]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ import os
 import threading
 import time
 import weakref
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeVar
@@ -90,6 +90,11 @@ class AskingClient(Client):
         self._sessions: OrderedDict[object, Session] = OrderedDict()
         self._asked_before_init: OrderedDict[str, None] = OrderedDict()
         self._keeping = threading.Lock()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
 
     def start(self) -> None:
         """Begin to connect, and to keep connected. Never blocks."""
@@ -183,6 +188,7 @@ class AskingClient(Client):
 
 
 def shared_client(
+    user: object,
     target: str | None,
     *,
     on_unavailable: OnUnavailable,
@@ -190,18 +196,35 @@ def shared_client(
 ) -> AskingClient:
     """Return the client of everyone in this process who asks the same sidecar in this way.
 
-    It is closed when the last of them is gone.
+    One that has no user left stays, for an application that makes an adapter for each
+    request, until somebody asks for another one. It is closed then: when its last user
+    is collected, that thread may be in the middle of anything.
     """
     key = (os.getpid(), target, on_unavailable, credentials)
     with _sharing:
-        client = _clients.get(key)
-        if client is None:
+        while _left:
+            _left.popleft().users -= 1
+        shared = _clients.get(key)
+        if shared is None or shared.client.is_closed:
             client = AskingClient(target, on_unavailable=on_unavailable, credentials=credentials)
-            _clients[key] = client
-        return client
+            shared = _clients[key] = _Shared(client)
+        shared.users += 1
+        unused = [name for name, one in _clients.items() if not one.users]
+        closing = [_clients.pop(name).client for name in unused]
+    weakref.finalize(user, _left.append, shared).atexit = False
+    for client in closing:
+        client.close()
+    return shared.client
 
 
-_clients: weakref.WeakValueDictionary[object, AskingClient] = weakref.WeakValueDictionary()
+@dataclass(slots=True)
+class _Shared:
+    client: AskingClient
+    users: int = 0
+
+
+_clients: dict[object, _Shared] = {}
+_left: deque[_Shared] = deque()
 _sharing = threading.Lock()
 
 

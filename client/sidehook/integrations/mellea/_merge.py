@@ -19,7 +19,7 @@ from sidehook._call import Receipt
 from sidehook._catalogue import CATALOGUE
 from sidehook._types import JSON
 from sidehook.integrations.mellea._choices import Choices
-from sidehook.integrations.mellea._opaque import Opaques, UnknownHandleError
+from sidehook.integrations.mellea._opaque import Opaques, UnknownHandleError, is_same
 
 
 class MergeError(ValueError):
@@ -67,7 +67,7 @@ Merger: TypeAlias = Callable[[Write], Any]
 def merged(
     hook_type: str,
     payload: Any,
-    changes: Mapping[str, tuple[JSON, JSON]],
+    changes: Mapping[str, tuple[JSON | bytes, JSON]],
     opaques: Opaques,
     choices: Choices,
 ) -> dict[str, Any]:
@@ -76,13 +76,12 @@ def merged(
     `changes` has for each changed field what came back and what had crossed. Raises
     MergeError.
     """
-    live = {
-        name: _merged_field(
-            hook_type,
-            Write(name, received, sent, getattr(payload, name, None), opaques, choices),
-        )
-        for name, (received, sent) in changes.items()
-    }
+    live: dict[str, Any] = {}
+    for name, (received, sent) in changes.items():
+        if isinstance(received, bytes):
+            raise MergeError(name, "it must be JSON, and is bytes")
+        write = Write(name, received, sent, getattr(payload, name, None), opaques, choices)
+        live[name] = _merged_field(hook_type, write)
     for check in CHECKS.get(hook_type, ()):
         check(payload, live)
     for name, value in live.items():
@@ -159,7 +158,7 @@ def _validation_results(write: Write) -> list[Any]:
 
 def _validation_result(write: Write, item: Mapping[str, JSON], index: int) -> Any:
     before = _sent_item(write, index)
-    if all(before.get(name) == value for name, value in item.items()) and "passed" in item:
+    if "passed" in item and all(_is_unchanged(before, *member) for member in item.items()):
         return write.live[index]
     _refuse_other_members(write, item, index, frozenset({"passed", "reason", "score"}))
     passed, reason, score = item.get("passed"), item.get("reason"), item.get("score")
@@ -195,7 +194,7 @@ def _sampling_strategy(write: Write) -> Any:
 
 
 def _set_budget(write: Write, strategy: Any, name: str, budget: JSON) -> None:
-    if budget is None or budget == getattr(strategy, name, None):
+    if budget is None:
         return
     if not hasattr(strategy, name):
         raise write.refuse(f"a {type(strategy).__name__} has no {name}")
@@ -248,6 +247,10 @@ def _sent_item(write: Write, index: int) -> Mapping[str, JSON]:
     return item if isinstance(item, dict) else {}
 
 
+def _is_unchanged(sent: Mapping[str, JSON], name: str, value: JSON) -> bool:
+    return name in sent and is_same(value, sent[name])
+
+
 def _refuse_changes(write: Write, writable: frozenset[str]) -> None:
     sent = write.sent if isinstance(write.sent, dict) else {}
     _refuse_difference(write, _object(write), sent, writable)
@@ -264,7 +267,7 @@ def _refuse_difference(
 ) -> None:
     """Refuse members that came back different, or new, and are not for hooks to write."""
     for name, value in item.items():
-        if name not in writable and (name not in sent or sent[name] != value):
+        if name not in writable and not _is_unchanged(sent, name, value):
             raise write.refuse(f"{name!r} is not for hooks to write")
 
 

@@ -66,7 +66,7 @@ class Opaques:
         What did not change is `value` itself, down to the last member. Raises
         UnknownHandleError.
         """
-        if _is_same(received, sent):
+        if is_same(received, sent):
             return value
         if isinstance(received, dict):
             if HANDLE in received:
@@ -101,7 +101,7 @@ class Opaques:
         if not isinstance(received, dict | list):
             return received
         for sent, value in pairs:
-            if _is_same(received, sent):
+            if is_same(received, sent):
                 return value
         return self.live(received, *pairs[0]) if pairs else self.new(received)
 
@@ -151,14 +151,14 @@ def _is_object(value: Mapping[object, object]) -> bool:
     return HANDLE not in value and all(isinstance(k, str) and _is_unicode(k) for k in value)
 
 
-def _is_same(one: JSON, other: JSON) -> bool:
+def is_same(one: JSON, other: JSON) -> bool:
     """Whether two JSON values are written alike: in Python, `True == 1 == 1.0`."""
     if type(one) is not type(other):
         return False
     if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(_is_same(one[k], other[k]) for k in one)
+        return one.keys() == other.keys() and all(is_same(one[k], other[k]) for k in one)
     if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(_is_same, one, other))
+        return len(one) == len(other) and all(map(is_same, one, other))
     return one == other
 
 

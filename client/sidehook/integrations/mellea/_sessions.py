@@ -8,14 +8,16 @@ keeps in a context variable inside `with session:` only.
 
 from __future__ import annotations
 
-import gc
+import inspect
 import logging
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextvars import Token
+from types import FrameType
 from typing import Any, Final
 
-from mellea.plugins import manager
+from cpex.framework.registry import PluginInstanceRegistry
+from mellea.plugins import manager, registry
 from mellea.stdlib import session as mellea_session
 from mellea.telemetry import context as telemetry
 
@@ -50,37 +52,33 @@ def current_session_id() -> str:
 class Membership:
     """Whether an adapter belongs to one session, and whether a call concerns it.
 
-    It belongs to the session that it was given to with `start_session(plugins=…)`. It
-    learns so from `session_post_init`, the first that comes from there: mellea keeps a
-    `plugin_scope` in the same way as a session, under an id of the same kind.
+    It belongs to the session that it was given to with `start_session(plugins=…)`.
     """
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._own: str | None = None
-        self._find: Callable[[], Any] = _nothing
+        self._session: Callable[[], Any] = _nothing
         self._has_warned = False
-
-    @property
-    def own(self) -> str | None:
+        self.own: str | None = None
         """The id of the session it belongs to; None for none, and for every session."""
-        if self._own is not None and self._name not in _tagged(self._own):
-            self._own = None
-            _belonging.discard(self)
-        return self._own
+        self.is_starting = False
+        """Whether that session has still to start."""
 
-    @property
-    def is_undecided(self) -> bool:
-        """Whether `session_post_init` may still tell what it belongs to."""
-        return self.own is None
-
-    def learn(self, session_id: str) -> bool:
-        """Take note of a session that starts. Return whether the adapter belongs to it."""
-        if not session_id or self._name not in _tagged(session_id):
-            return False
-        self._own = session_id
-        self._find = _reference(session_id)
+    def take_note(self) -> None:
+        """See who registers the adapter, when somebody does: cpex calls what calls this."""
+        if not any(frame.f_code is _REGISTER for frame in _stack()):
+            return
+        session = _starting_session()
+        self.own = None if session is None else session.id
+        self.is_starting = session is not None
+        self._session = _nothing if session is None else weakref.ref(session)
         _belonging.add(self)
+
+    def starts(self, session_id: str | None) -> bool:
+        """Take note of a session that starts. Return whether the adapter belongs to it."""
+        if not self.is_starting or session_id != self.own:
+            return False
+        self.is_starting = False
         return True
 
     def concerns(self, session_id: str | None) -> bool:
@@ -91,6 +89,9 @@ class Membership:
         own = self.own
         if own is None:
             return True
+        if not self.is_kept():
+            # The session is over, and this call is one of another's under way.
+            return False
         if session_id:
             return session_id == own
         around = surrounding()
@@ -101,11 +102,16 @@ class Membership:
         self._warn()
         return True
 
+    def is_kept(self) -> bool:
+        """Whether mellea keeps the adapter for its session."""
+        return self.own is not None and self._name in _tagged(self.own)
+
     def _is_entered(self) -> bool:
-        return getattr(self._find(), "_context_token", None) is not None
+        return getattr(self._session(), "_context_token", None) is not None
 
     def _warn(self) -> None:
-        if self._has_warned or len({other.own for other in tuple(_belonging)}) < 2:
+        others = {other.own for other in tuple(_belonging) if other.is_kept()}
+        if self._has_warned or len(others) < 2:
             return
         self._has_warned = True
         _log.warning(
@@ -119,24 +125,41 @@ class Membership:
 _belonging: weakref.WeakSet[Membership] = weakref.WeakSet()
 
 
+def forget(session_id: str) -> None:
+    """Unregister the plugins of a session that did not come to be; mellea leaves them."""
+    manager.deregister_session_plugins(session_id)
+
+
 def _tagged(session_id: str) -> set[str]:
     """Return the names of the plugins that mellea keeps for a session."""
     names: set[str] = manager._session_tags.get(session_id, set())  # noqa: SLF001 - told nowhere else
     return names
 
 
-def forget(session_id: str) -> None:
-    """Unregister the plugins of a session that did not come to be; mellea leaves them."""
-    manager.deregister_session_plugins(session_id)
+_REGISTER: Final = PluginInstanceRegistry.register.__code__
+_REGISTER_FOR: Final = registry.register.__code__
+_START: Final = mellea_session.start_session.__code__
 
 
-def _reference(session_id: str) -> Callable[[], Any]:
-    """Return a weak reference to the session object, which mellea hands out to nobody."""
-    session_class = mellea_session.MelleaSession
-    for candidate in gc.get_referrers(session_class):
-        if isinstance(candidate, session_class) and getattr(candidate, "id", None) == session_id:
-            return weakref.ref(candidate)
-    return _nothing
+def _starting_session() -> Any:
+    """Return the session that is registering its plugins; None when nobody's are registered.
+
+    mellea tells a plugin nothing of that, and keeps those of a scope in the same way. But
+    it registers them while `start_session` is running, which has the session.
+    """
+    wanted = next(
+        (f.f_locals.get("session_id") for f in _stack() if f.f_code is _REGISTER_FOR), None
+    )
+    starting = next((frame.f_locals for frame in _stack() if frame.f_code is _START), {})
+    sessions = (v for v in starting.values() if isinstance(v, mellea_session.MelleaSession))
+    return next((session for session in sessions if session.id == wanted), None)
+
+
+def _stack() -> Iterator[FrameType]:
+    frame = inspect.currentframe()
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
 
 
 def _nothing() -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-LOST_RACE: Final = "Internal error from Core"
+_LOST_RACE: Final = "Internal error from Core"
 """What gRPC says of a write that lost the race against the end of its stream."""
 
 _WAIT: Final = 0.01
@@ -89,7 +89,7 @@ class Rpc:
         A write that loses the race against the end of its stream makes gRPC put an error
         of its own over that status, a moment later or earlier.
         """
-        if self._status is None or self._status.text == LOST_RACE:
+        if self._status is None or self._status.text == _LOST_RACE:
             call = self._call
             self._status = _Status(
                 _at_once(call.code()).name,
@@ -99,7 +99,7 @@ class Rpc:
 
     async def _end(self) -> RpcEndedError:
         for _ in range(_MOST_WAITS):
-            if self._status is not None and self._status.text != LOST_RACE:
+            if self._status is not None and self._status.text != _LOST_RACE:
                 break
             await asyncio.sleep(_WAIT)
         code, text, metadata = self._status or _Status("UNKNOWN", "", ())
