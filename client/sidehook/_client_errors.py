@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from sidehook import _json
 from sidehook._call import CallFailure, Receipt, Violation
-from sidehook._client_target import START_COMMAND, socket_path
+from sidehook._client_target import socket_path, start_command
 from sidehook._errors import (
     CallRefusedError,
     DeadlineExceededError,
@@ -93,15 +93,16 @@ def _details(octets: bytes) -> Mapping[str, JSON]:
 
 def unavailable(target: str, why: str) -> SidecarUnavailableError:
     """Return the error for a sidecar that does not answer. `why` ends a sentence."""
+    command = start_command(target)
     if socket_path(target) is None:
-        advice = f"start one there, or name another with SIDEHOOK_TARGET: {START_COMMAND}"
+        advice = f"start one there, or name another with SIDEHOOK_TARGET: {command}"
     else:
-        advice = f"start one with: {START_COMMAND}"
+        advice = f"start one with: {command}"
     return SidecarUnavailableError(
         f"no sidecar at {target}: {why}; {advice}",
         reason="SIDECAR_UNAVAILABLE",
         failure_class=FailureClass.UNREACHABLE,
-        metadata={"target": target, "command": START_COMMAND},
+        metadata={"target": target, "command": command},
     )
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 TARGET_VARIABLE = "SIDEHOOK_TARGET"
 """The environment variable that names the sidecar's target."""
 
 START_COMMAND = "sidehook serve"
-"""What a reader of an error runs to have a sidecar."""
+"""What starts a sidecar on this machine."""
 
 SOCKET_NAME = "sidehook.sock"
 SYSTEM_FOLDER = Path("/run/sidehook")
@@ -31,6 +32,14 @@ def default_target() -> str:
     candidates = [folder / SOCKET_NAME for folder in _folders()]
     there = (path for path in candidates if path.exists())
     return checked_target(str(next(there, candidates[0])))
+
+
+def start_command(target: str) -> str:
+    """Return the command that starts a sidecar where `target` looks for one."""
+    path = socket_path(target)
+    if path is None or Path(path) in [folder / SOCKET_NAME for folder in _folders()]:
+        return START_COMMAND
+    return f"{START_COMMAND} --socket {shlex.quote(path)}"
 
 
 def _folders() -> list[Path]:

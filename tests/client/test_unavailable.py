@@ -31,7 +31,8 @@ async def test_the_error_names_the_socket_and_the_command_that_starts_a_sidecar(
         with pytest.raises(SidecarUnavailableError) as caught:
             await client.invoke("t")
     assert str(caught.value) == (
-        f"no sidecar at unix://{nowhere}: No such file or directory; start one with: sidehook serve"
+        f"no sidecar at unix://{nowhere}: No such file or directory; "
+        f"start one with: sidehook serve --socket {nowhere}"
     )
     assert caught.value.hook_type == "t"
     assert not caught.value.started
