@@ -39,7 +39,7 @@ def test_an_entry_stands_under_its_own_name(info: HookTypeInfo) -> None:
     assert [field.name for field in info.fields.values()] == list(info.fields)
 
 
-def test_only_one_hook_point_swallows_a_block() -> None:
+def test_only_the_hook_points_of_adapters_swallow_a_block() -> None:
     assert [name for name, info in CATALOGUE.items() if not info.blockable] == [
         HookType.ADAPTER_FUNCTION_PHASE_COMPLETE
     ]
