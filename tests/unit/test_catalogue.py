@@ -41,7 +41,8 @@ def test_an_entry_stands_under_its_own_name(info: HookTypeInfo) -> None:
 
 def test_only_the_hook_points_of_adapters_swallow_a_block() -> None:
     assert [name for name, info in CATALOGUE.items() if not info.blockable] == [
-        HookType.ADAPTER_FUNCTION_PHASE_COMPLETE
+        HookType.ADAPTER_FUNCTION_INVOCATION_COMPLETE,
+        HookType.ADAPTER_FUNCTION_PHASE_COMPLETE,
     ]
 
 
