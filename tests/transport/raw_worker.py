@@ -24,13 +24,13 @@ from sidehook._frames import (
 )
 from sidehook._hello import SPLIT_FRAMES, SidecarHello, WorkerHello
 from sidehook._manifest import HookSpec, Limits, WorkerManifest
+from sidehook._rpc import Rpc, RpcEndedError
 from sidehook._run import HookResult, NothingToSay, Notice, RunRequest
 from sidehook._types import Mode
 from tests.transport.sidecar import HOOK_TYPE
 
 PROCEED = HookResult(answer=NothingToSay())
 
-AttachCall: TypeAlias = "grpc.aio.StreamStreamCall[bytes, bytes]"
 Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
 
 
@@ -135,11 +135,7 @@ class AttachedWorker(Frames):
                 ("grpc.max_receive_message_length", -1),
             ],
         )
-        self.call: AttachCall = self._channel.stream_stream(
-            "/sidehook.v1.RegistryService/Attach",
-            request_serializer=None,
-            response_deserializer=None,
-        )()
+        self.call = Rpc(self._channel, "/sidehook.v1.RegistryService/Attach")
         super().__init__(self._receive, self._transmit)
 
     async def __aenter__(self) -> Self:
@@ -155,10 +151,17 @@ class AttachedWorker(Frames):
         await self._channel.close()
 
     async def _receive(self) -> object:
-        return await self.call.read()
+        try:
+            return await self.call.read()
+        except RpcEndedError as error:
+            if error.code == "OK":
+                return grpc.aio.EOF
+            raise
 
     async def _transmit(self, batch: bytes) -> None:
-        await self.call.write(batch)
+        # A sidecar that refuses may be quicker than the hello; reading says what it said.
+        with suppress(RpcEndedError):
+            await self.call.write(batch)
 
     async def introduce(
         self, manifest: WorkerManifest | None = None, *, scope_only: bool = False
@@ -179,8 +182,8 @@ class AttachedWorker(Frames):
             async with asyncio.timeout(10):
                 while await self.next() is not None:
                     pass
-        except grpc.aio.AioRpcError as error:
-            return error.details() or ""
+        except RpcEndedError as error:
+            return error.why
         return ""
 
 
