@@ -10,6 +10,7 @@ from sidehook import _wire as wire
 from sidehook._call import CallFailure, Proceed
 from sidehook._frames import EventTag, Frame
 from sidehook._hello import RetireRequest
+from sidehook._rpc import RpcEndedError
 from sidehook._run import HookResult, Patch
 from sidehook._types import Mode, Value, ValueKind
 from tests.transport.raw_worker import AttachedWorker, a_manifest, a_spec
@@ -31,9 +32,10 @@ GUARDED = a_manifest(a_spec("guard", hook_type=HOOK_TYPE))
 
 
 async def refusal(worker: AttachedWorker) -> tuple[grpc.StatusCode, CallFailure]:
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
+    with pytest.raises(RpcEndedError) as caught:
         await worker.next()
-    return read_error(caught.value)[:2]
+    assert caught.value.failure is not None
+    return grpc.StatusCode[caught.value.code], caught.value.failure
 
 
 async def retire(target: str, worker: str, hook: str = "") -> tuple[str, ...]:
