@@ -24,7 +24,7 @@ import uvloop
 from sidehook._hello import SPLIT_FRAMES, SidecarHello
 from sidehook._manifest import Limits
 from sidehook_server.config.model import Config
-from sidehook_server.dispatch.detached import DetachedLimits
+from sidehook_server.dispatch.detached_limits import detached_limits
 from sidehook_server.dispatch.dispatcher import Dispatcher, DispatchLimits, DrainReport
 from sidehook_server.dispatch.links import LinkTable
 from sidehook_server.ops.admin import AdminServer
@@ -97,8 +97,7 @@ class Sidecar:
             clock=MonotonicClock(self._loop),
             observer=self._metrics,
             limits=DispatchLimits(
-                calls=config.limits.max_in_flight,
-                detached=DetachedLimits(events=config.limits.detached_queue),
+                calls=config.limits.max_in_flight, detached=detached_limits(config)
             ),
         )
         self._live_list = LiveList(

@@ -95,7 +95,7 @@ class LocalSidecar(Link):
     def __init__(
         self, settings: Settings, tally: Tally, loop: asyncio.AbstractEventLoop, setup: Setup
     ) -> None:
-        from sidehook_server.dispatch.detached import DetachedLimits
+        from sidehook_server.dispatch.detached_limits import detached_limits
         from sidehook_server.dispatch.dispatcher import Dispatcher, DispatchLimits
         from sidehook_server.dispatch.links import LinkTable
         from sidehook_server.ops.clock import MonotonicClock
@@ -104,7 +104,6 @@ class LocalSidecar(Link):
         from sidehook_server.transport.registrar import Registrar
 
         super().__init__(settings, tally, loop)
-        limits = setup.config.limits
         self._setup = setup
         self._table = LinkTable()
         self._links: list[LocalLink] = []
@@ -117,7 +116,7 @@ class LocalSidecar(Link):
             links=self._table,
             clock=MonotonicClock(loop),
             limits=DispatchLimits(
-                calls=limits.max_in_flight, detached=DetachedLimits(events=limits.detached_queue)
+                calls=setup.config.limits.max_in_flight, detached=detached_limits(setup.config)
             ),
         )
         self._publish()

@@ -9,7 +9,9 @@ from sidehook_server.config.kinds import socket_path_problem
 from sidehook_server.config.model import (
     Address,
     Config,
+    DetachedConfig,
     HookConfig,
+    JournalPayloads,
     UndeclaredTypes,
     WorkerConfig,
 )
@@ -34,6 +36,7 @@ def _found(config: Config) -> Iterator[tuple[str, str]]:
     yield from _sockets(config)
     yield from _addresses(config)
     yield from _times(config)
+    yield from _journal(config.detached)
     for worker in config.workers.values():
         yield from _worker(worker, config)
 
@@ -77,6 +80,25 @@ def _times(config: Config) -> Iterator[tuple[str, str]]:
             f"{limits.margin:g}s is not under the default_budget of {limits.default_budget:g}s, so "
             "that no time is left for hooks; use a shorter one",
         )
+
+
+def _journal(detached: DetachedConfig) -> Iterator[tuple[str, str]]:
+    payloads = detached.journal_payloads
+    needs = {
+        JournalPayloads.ENCRYPTED: ("journal_key_file", detached.journal_key_file),
+        JournalPayloads.MASKED: ("journal_mask", detached.journal_mask),
+    }
+    if payloads is not JournalPayloads.PLAIN and detached.journal is None:
+        yield "detached.journal_payloads", "there is no journal; name its file as `journal`"
+    for kind, (key, value) in needs.items():
+        if payloads is kind and not value:
+            yield "detached.journal_payloads", f"{kind} payloads need `{key}`; add it"
+        if payloads is not kind and value:
+            yield (
+                f"detached.{key}",
+                f"it does nothing for {payloads} payloads; say `journal_payloads: {kind}`, or "
+                "remove the key",
+            )
 
 
 def _worker(worker: WorkerConfig, config: Config) -> Iterator[tuple[str, str]]:

@@ -12,7 +12,15 @@ from typing import Final, Generic, TypeVar
 
 from sidehook._types import Mode, OnError, OnRejected
 from sidehook_server.config import naming
-from sidehook_server.config.model import KIB, MIB, Address, OnDowngrade, UndeclaredTypes
+from sidehook_server.config.model import (
+    KIB,
+    MIB,
+    Address,
+    JournalPayloads,
+    OnDowngrade,
+    UndeclaredTypes,
+    WhenFull,
+)
 from sidehook_server.config.problems import WrongValueError
 
 MAX_SOCKET_PATH: Final = 107
@@ -221,6 +229,7 @@ DURATION: Final = duration_kind(high=MAX_TIME)
 TIMEOUT: Final = duration_kind(high=naming.MAX_TIMEOUT)
 SIZE: Final = Kind("size", _size, show_size)
 COUNT: Final = integer_kind("whole number over 0", low=1, high=10**9)
+COUNT_OR_NONE: Final = integer_kind("whole number", low=0, high=1000)
 PRIORITY: Final = integer_kind("whole number", low=-naming.MAX_PRIORITY, high=naming.MAX_PRIORITY)
 USER_ID: Final = integer_kind("user id", low=0, high=2**32 - 2)
 SHARE: Final = Kind("share, over 0 to 1", _share, lambda value: f"{value:g}")
@@ -235,3 +244,5 @@ ON_ERROR: Final = choice_kind(OnError)
 ON_REJECTED: Final = choice_kind(OnRejected)
 ON_DOWNGRADE: Final = choice_kind(OnDowngrade)
 UNDECLARED_TYPES: Final = choice_kind(UndeclaredTypes)
+WHEN_FULL: Final = choice_kind(WhenFull)
+JOURNAL_PAYLOADS: Final = choice_kind(JournalPayloads)

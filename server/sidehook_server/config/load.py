@@ -10,7 +10,7 @@ from typing import Final
 
 from sidehook_server.config import tree
 from sidehook_server.config.checks import check
-from sidehook_server.config.model import Config, LimitsConfig, Listen
+from sidehook_server.config.model import Config, DetachedConfig, LimitsConfig, Listen
 from sidehook_server.config.problems import ConfigError, Place, Problem
 from sidehook_server.config.reader import Reader
 from sidehook_server.config.schema import CONFIG, Values
@@ -72,6 +72,7 @@ def _completed(values: Values, environment: Mapping[str, str], *, source: str) -
         hook_types=MappingProxyType({it.name: it for it in values.pop("hook_types", ())}),
         workers=MappingProxyType({it.name: it for it in values.pop("workers", ())}),
         limits=values.pop("limits", LimitsConfig()),
+        detached=values.pop("detached", DetachedConfig()),
         source=source,
         **values,
     )

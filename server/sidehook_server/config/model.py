@@ -36,6 +36,28 @@ class UndeclaredTypes(StrEnum):
     ALLOW = "allow"
 
 
+class WhenFull(StrEnum):
+    """What becomes of a detached event for which the queue has no room."""
+
+    DROP_NEWEST = "drop_newest"
+    """It is dropped, and the receipt of its call says so."""
+    DROP_OLDEST = "drop_oldest"
+    """It is taken, and those that have waited longest are dropped for it."""
+    WAIT = "wait"
+    """Its call waits for room; the event is dropped when none comes in time."""
+
+
+class JournalPayloads(StrEnum):
+    """How the journal keeps the payloads of detached events."""
+
+    PLAIN = "plain"
+    """As they are; only the file's permissions protect them."""
+    ENCRYPTED = "encrypted"
+    """Sealed with a key, and everything else of the event with them."""
+    MASKED = "masked"
+    """As they are, without the fields that the operator names."""
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """A TCP address to listen on. Port 0 lets the system choose one."""
@@ -98,7 +120,8 @@ class HookConfig:
     """The operator's word on one hook; None leaves a term to its worker.
 
     `scope` empty: the hook runs for every call, whatever its worker says. `hook_type`
-    says which calls fail while a required hook was never registered.
+    says which calls fail while a required hook was never registered. `detached_runs`
+    bounds the runs of a FIRE_AND_FORGET hook that go on at once.
     """
 
     name: str
@@ -110,6 +133,7 @@ class HookConfig:
     on_rejected: OnRejected | None = None
     scope: str | None = None
     required: bool = False
+    detached_runs: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,12 +167,33 @@ class LimitsConfig:
     max_payload_bytes: int = 16 * MIB
     max_state_bytes: int = 64 * KIB
     max_in_flight: int = 4096
-    detached_queue: int = 10_000
     default_budget: float = 10.0
     margin: float = 0.020
     observer_share: float = 0.2
     list_lease: float = 2.0
     drain_timeout: float = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetachedConfig:
+    """What happens to FIRE_AND_FORGET events between the verdict and their hooks.
+
+    `journal` None: they are in memory only. `journal_key_file` is for encrypted payloads,
+    `journal_mask` for masked ones.
+    """
+
+    queue: int = 10_000
+    max_bytes: int = 256 * MIB
+    when_full: WhenFull = WhenFull.DROP_NEWEST
+    wait_up_to: float = 0.1
+    per_worker: int = 32
+    per_hook: int = 16
+    retries: int = 3
+    retry_for: float = 120.0
+    journal: str | None = None
+    journal_payloads: JournalPayloads = JournalPayloads.PLAIN
+    journal_key_file: str | None = None
+    journal_mask: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +209,7 @@ class Config:
     workers: Mapping[str, WorkerConfig] = field(default_factory=dict)
     worker_sockets: str | None = None
     limits: LimitsConfig = field(default_factory=LimitsConfig)
+    detached: DetachedConfig = field(default_factory=DetachedConfig)
     payload_on_block: bool = False
     on_downgrade: OnDowngrade = OnDowngrade.REFUSE
     source: str = ""

@@ -16,6 +16,7 @@ from sidehook_server.config import kinds
 from sidehook_server.config.kinds import Kind
 from sidehook_server.config.model import (
     Config,
+    DetachedConfig,
     HookConfig,
     HookTypeConfig,
     LimitsConfig,
@@ -149,6 +150,12 @@ HOOK: Final = Section(
             kinds.BOOLEAN,
             "Calls of its type fail while it was never registered; every failure of it ends the "
             "call, whatever `on_error` says; and it has no scope.",
+        ),
+        Key(
+            "detached_runs",
+            kinds.COUNT,
+            "For a FIRE_AND_FORGET hook: how many of its runs may go on at once.",
+            default="`detached.per_hook`",
         ),
     ),
     HookConfig,
@@ -297,11 +304,6 @@ LIMITS: Final = Section(
         ),
         Key("max_state_bytes", kinds.SIZE, "The largest state that a session carries."),
         Key("max_in_flight", kinds.COUNT, "Calls under way at once; one more is refused."),
-        Key(
-            "detached_queue",
-            kinds.COUNT,
-            "FIRE_AND_FORGET runs that may wait; one more is dropped and counted.",
-        ),
         Key("default_budget", kinds.DURATION, "The time of a call that names none."),
         Key(
             "margin",
@@ -326,6 +328,78 @@ LIMITS: Final = Section(
     ),
     LimitsConfig,
     lambda values: LimitsConfig(**values),
+)
+
+DETACHED: Final = Section(
+    (
+        Key(
+            "queue",
+            kinds.COUNT,
+            "Events that may wait for their turn or their next try, those that run not counted.",
+        ),
+        Key("max_bytes", kinds.SIZE, "The bytes of payload and state that may wait."),
+        Key(
+            "when_full",
+            kinds.WHEN_FULL,
+            "What happens when there is no room: `drop_newest` drops the event that comes, "
+            "`drop_oldest` drops those that have waited longest, `wait` makes the call wait for "
+            "room and then drops the event. Whatever is dropped is logged and counted.",
+        ),
+        Key(
+            "wait_up_to",
+            kinds.DURATION,
+            "How long a call waits for room under `wait`, and never longer than its budget.",
+        ),
+        Key("per_worker", kinds.COUNT, "Detached runs of one worker that go on at once."),
+        Key(
+            "per_hook",
+            kinds.COUNT,
+            "Detached runs of one hook that go on at once. A hook without any may have one over "
+            "`per_worker`, so that others which hang never hold it up.",
+        ),
+        Key(
+            "retries",
+            kinds.COUNT_OR_NONE,
+            "How often a failed run of a hook that declares itself idempotent is repeated.",
+        ),
+        Key(
+            "retry_for",
+            kinds.DURATION,
+            "How long after its acceptance, or after a restart, an event of such a hook, or one "
+            "in the journal, may wait for its worker or be repeated; its timeout when that is "
+            "longer.",
+        ),
+        Key(
+            "journal",
+            kinds.PATH,
+            "A file that keeps accepted events over a crash or a restart of the sidecar. Without "
+            "it they are in memory only.",
+            default="none",
+        ),
+        Key(
+            "journal_payloads",
+            kinds.JOURNAL_PAYLOADS,
+            "What of an event is in the journal: `plain` everything, readable for whoever can read "
+            "the file; `encrypted` everything, sealed with AES-GCM; `masked` everything but the "
+            "fields of `journal_mask`.",
+        ),
+        Key(
+            "journal_key_file",
+            kinds.PATH,
+            "The file with the key of an encrypted journal: 32 bytes, or 64 hexadecimal digits. "
+            "Only the sidecar's user may have access to it.",
+            default="none",
+        ),
+        Key(
+            "journal_mask",
+            ListOf(kinds.FIELD_NAME),
+            "The fields of payloads that a masked journal leaves out; after a restart their hooks "
+            "get the other fields, and the names of all.",
+            default="none",
+        ),
+    ),
+    DetachedConfig,
+    lambda values: DetachedConfig(**values),
 )
 
 CONFIG: Final = Section(
@@ -367,6 +441,11 @@ CONFIG: Final = Section(
         ),
         Key("worker_sockets", WORKER_SOCKETS, "Workers found by their sockets."),
         Key("limits", LIMITS, "How much of everything, at most."),
+        Key(
+            "detached",
+            DETACHED,
+            "Events of FIRE_AND_FORGET hooks, between the verdict and their delivery.",
+        ),
         Key(
             "payload_on_block",
             kinds.BOOLEAN,

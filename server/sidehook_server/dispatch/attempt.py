@@ -45,6 +45,7 @@ class Attempt:
         "_tried",
         "hook",
         "link",
+        "may_have_run",
         "run",
     )
 
@@ -62,6 +63,7 @@ class Attempt:
         self.run = run
         self.hook = hook
         self.link: WorkerLink | None = None
+        self.may_have_run = False
         self._request = request
         self._expires = expires
         self._owner = owner
@@ -93,6 +95,7 @@ class Attempt:
     def failed(self, failure: HookFailure, *, sent: bool) -> None:
         """The link will have no answer."""
         self._handle = None
+        self.may_have_run = self.may_have_run or sent
         final: HookFailure | None = failure
         if not sent or self._may_repeat(failure):
             final = self._send(failure)

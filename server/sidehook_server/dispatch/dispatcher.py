@@ -12,8 +12,10 @@ from typing import Final, Protocol
 from sidehook._call import CallAnswer, CallFailure, CallRequest, Receipt
 from sidehook_server.dispatch import admission
 from sidehook_server.dispatch.account import account_for
-from sidehook_server.dispatch.detached import DetachedLimits, DetachedQueue, Undelivered
+from sidehook_server.dispatch.detached import DetachedQueue, Undelivered
+from sidehook_server.dispatch.detached_limits import DetachedLimits
 from sidehook_server.dispatch.driver import CallDriver, OnAnswer
+from sidehook_server.dispatch.journal import Journal
 from sidehook_server.dispatch.links import LinkTable
 from sidehook_server.dispatch.observer import NullObserver, Observer
 from sidehook_server.dispatch.routing import Router
@@ -48,16 +50,21 @@ class DispatchLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrainReport:
-    """What was left when the sidecar stopped: calls cut short, events not delivered."""
+    """What was left when the sidecar stopped: calls cut short, events lost, events kept.
+
+    Those kept are in the journal, for its next run.
+    """
 
     cut_calls: int
     undelivered: tuple[Undelivered, ...]
+    kept: tuple[Undelivered, ...] = ()
 
 
 class Dispatcher:
     """Drives calls over the links there are. Used from the event loop's thread only.
 
     `registry` gives the newest snapshot; `clock` is the event loop, outside of tests.
+    `journal` None keeps detached events in memory only.
     """
 
     def __init__(
@@ -68,6 +75,7 @@ class Dispatcher:
         clock: Clock,
         observer: Observer | None = None,
         limits: DispatchLimits | None = None,
+        journal: Journal | None = None,
     ) -> None:
         self._limits = limits or DispatchLimits()
         self._services = Services(
@@ -77,7 +85,9 @@ class Dispatcher:
             registry=registry,
             observer=observer or NullObserver(),
         )
-        self.detached: Final = DetachedQueue(self._services, self._limits.detached)
+        self.detached: Final = DetachedQueue(
+            self._services, self._limits.detached, journal=journal
+        )
         self._calls: dict[CallDriver, None] = {}
         self._all_answered = Waiter(self._services.sweeper, lambda: not self._calls)
         self._draining = False
@@ -139,12 +149,18 @@ class Dispatcher:
         cut = list(self._calls)
         for call in cut:
             call.cancel()
-        report = DrainReport(cut_calls=len(cut), undelivered=await self.detached.drain(until))
+        left = await self.detached.drain(until)
+        report = DrainReport(
+            cut_calls=len(cut),
+            undelivered=tuple(event for event in left if not event.kept),
+            kept=tuple(event for event in left if event.kept),
+        )
         log = _log.warning if report.cut_calls or report.undelivered else _log.info
         log(
-            "drained cut_calls=%d undelivered_events=%d",
+            "drained cut_calls=%d undelivered_events=%d kept_events=%d",
             report.cut_calls,
             len(report.undelivered),
+            len(report.kept),
         )
         return report
 

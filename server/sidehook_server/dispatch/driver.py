@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, ParamSpec
 
 from sidehook._call import CallAnswer, CallRequest, Receipt, ReceiptLine
 from sidehook._run import HookFailure, HookResult
 from sidehook._types import HookOutcome
+from sidehook_server.deadline import Budget
 from sidehook_server.dispatch.account import account_for
 from sidehook_server.dispatch.admission import internal
 from sidehook_server.dispatch.attempt import Attempt
@@ -101,6 +102,17 @@ class CallDriver:
         if self._call.late_answers != late:
             self._services.observer.late_answer(attempt.hook.worker)
 
+    @property
+    def answer_by(self) -> float:
+        """When the budget of this call is over, on the monotonic clock."""
+        settings, budget = self._snapshot.settings, self._request.budget
+        total = settings.default_budget if budget is None else budget
+        return Budget(self._started_at, total, settings.margin).expires
+
+    def detached(self, accepted: Sequence[bool]) -> None:
+        """The queue has decided about the detached works of this call."""
+        self._feed(self._call.detached, accepted, self._services.clock.time())
+
     def run_failed(self, attempt: Attempt, failure: HookFailure) -> None:
         """A hook of this call gave no answer and will not."""
         self._feed(self._call.failed, attempt.run, failure, self._services.clock.time())
@@ -137,9 +149,7 @@ class CallDriver:
             case Tell():
                 self._tell(effect)
             case Detach():
-                now = self._services.clock.time()
-                accepted = [self._detached.offer(work, self._snapshot) for work in effect.work]
-                self._effects.extend(self._call.detached(accepted, now))
+                self._detached.offer(effect.work, self._snapshot, self)
             case Finish():
                 self._finish(effect.answer)
 

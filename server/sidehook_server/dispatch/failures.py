@@ -5,8 +5,13 @@ The message says who and what; what to do about it is added where the call ends.
 
 from __future__ import annotations
 
+from typing import Final
+
 from sidehook._run import HookFailure
 from sidehook._types import FailureClass
+
+RUN_TOO_LARGE: Final = "RUN_TOO_LARGE"
+"""The code of a run that no wait and no repetition would bring to its worker."""
 
 
 def unreachable(worker: str) -> HookFailure:
@@ -49,7 +54,7 @@ def too_large(worker: str, size: int, limit: int) -> HookFailure:
     """The run is larger than any message that the worker takes, so that it was not sent."""
     return HookFailure(
         failure_class=FailureClass.OVERLOADED,
-        code="RUN_TOO_LARGE",
+        code=RUN_TOO_LARGE,
         message=f"the run has {size} bytes; worker {worker} takes messages of {limit} at most",
     )
 
@@ -78,4 +83,31 @@ def not_in_time(seconds: float) -> HookFailure:
         failure_class=FailureClass.TIMEOUT,
         code="HOOK_TIMEOUT",
         message=f"no answer within {seconds:.3g} s",
+    )
+
+
+def not_in_journal() -> HookFailure:
+    """The journal could not note that a detached run is sent, so that it was not sent."""
+    return HookFailure(
+        failure_class=FailureClass.OVERLOADED,
+        code="JOURNAL_FAILED",
+        message="the journal cannot be written, which is asked before the hook is",
+    )
+
+
+def unknown_fate() -> HookFailure:
+    """The sidecar ended while a detached hook that is not idempotent may have run."""
+    return HookFailure(
+        failure_class=FailureClass.UNREACHABLE,
+        code="FATE_UNKNOWN",
+        message="the sidecar ended during its run; it may have run, and is not repeated",
+    )
+
+
+def scope_gone() -> HookFailure:
+    """The application that serves the hook itself lost its connection with the sidecar."""
+    return HookFailure(
+        failure_class=FailureClass.UNREACHABLE,
+        code="SCOPE_GONE",
+        message="its scope handle ended with the run of the sidecar that accepted the event",
     )

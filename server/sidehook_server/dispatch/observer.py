@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from sidehook._call import CallAnswer, CallRequest
+from sidehook._types import FailureClass
 from sidehook_server.pipeline.model import PlannedHook
 
 
@@ -23,6 +24,8 @@ class DetachedLoss(StrEnum):
 
     SHED = "shed"
     """The queue was full."""
+    JOURNAL = "journal"
+    """It could not be written to the journal, or not in time."""
     EXPIRED = "expired"
     """Its time ran out in the queue."""
     UNREACHABLE = "unreachable"
@@ -31,6 +34,8 @@ class DetachedLoss(StrEnum):
     """Its hook did not answer in time."""
     FAILED = "failed"
     """Its hook answered with an error, or with something malformed."""
+    UNKNOWN = "unknown"
+    """The sidecar ended while its hook, which is not idempotent, may have run."""
     UNDELIVERED = "undelivered"
     """The sidecar stopped before it was delivered."""
 
@@ -76,11 +81,20 @@ class Observer(Protocol):
     def detached_accepted(self, hook: PlannedHook) -> None:
         """A detached event is in the queue."""
 
+    def detached_restored(self, hook: PlannedHook) -> None:
+        """One that was accepted came out of the journal; told after `detached_accepted`."""
+
+    def detached_refused(self, hook: PlannedHook, cause: DetachedLoss) -> None:
+        """A detached event was not accepted, and the receipt says `shed`."""
+
+    def detached_retried(self, hook: PlannedHook, failure_class: FailureClass) -> None:
+        """The run of a detached event failed, and will be repeated."""
+
     def detached_delivered(self, hook: PlannedHook, seconds: float) -> None:
         """A detached event was handled, so long after it was accepted."""
 
     def detached_lost(self, hook: PlannedHook, cause: DetachedLoss) -> None:
-        """A detached event was lost."""
+        """A detached event that was accepted is lost."""
 
 
 class NullObserver:
@@ -111,6 +125,15 @@ class NullObserver:
         """Ignored."""
 
     def detached_accepted(self, hook: PlannedHook) -> None:
+        """Ignored."""
+
+    def detached_restored(self, hook: PlannedHook) -> None:
+        """Ignored."""
+
+    def detached_refused(self, hook: PlannedHook, cause: DetachedLoss) -> None:
+        """Ignored."""
+
+    def detached_retried(self, hook: PlannedHook, failure_class: FailureClass) -> None:
         """Ignored."""
 
     def detached_delivered(self, hook: PlannedHook, seconds: float) -> None:

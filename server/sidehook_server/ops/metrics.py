@@ -23,6 +23,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from sidehook._call import CallAnswer, CallFailure, CallRequest, ReceiptLine, Violation
+from sidehook._types import FailureClass, HookOutcome
 from sidehook_server.dispatch.observer import DetachedLoss, FrameDrop, GuardMissed
 from sidehook_server.ops.children import Children
 from sidehook_server.pipeline.answers import size_of
@@ -136,7 +137,9 @@ class Metrics:
             "sidehook_state_not_kept", "Changes that a restart of the sidecar will not know of."
         )
         self._accepted = self._counter(
-            "sidehook_detached_accepted", "Detached events taken into the queue.", *_HOOK
+            "sidehook_detached_accepted",
+            "Detached events taken into the queue, those of the journal included.",
+            *_HOOK,
         )
         self._delivered = self._histogram(
             "sidehook_detached_seconds",
@@ -145,7 +148,17 @@ class Metrics:
             *_HOOK,
         )
         self._lost = self._counter(
-            "sidehook_detached_lost", "Detached events that were lost.", *_HOOK, "cause"
+            "sidehook_detached_lost",
+            "Detached events that were lost. `receipt` is what their call was told of them.",
+            *_HOOK,
+            "cause",
+            "receipt",
+        )
+        self._restored = self._counter(
+            "sidehook_detached_restored", "Accepted events that came out of the journal.", *_HOOK
+        )
+        self._retried = self._counter(
+            "sidehook_detached_retries", "Runs that were repeated.", *_HOOK, "failure_class"
         )
 
     def page(self) -> bytes:
@@ -218,13 +231,28 @@ class Metrics:
         """A detached event is in the queue."""
         self._accepted.of(*self._names.hook(hook.worker, hook.name)).inc()
 
+    def detached_restored(self, hook: PlannedHook) -> None:
+        """One that was accepted came out of the journal."""
+        self._restored.of(*self._names.hook(hook.worker, hook.name)).inc()
+
+    def detached_refused(self, hook: PlannedHook, cause: DetachedLoss) -> None:
+        """A detached event was not accepted."""
+        names = self._names.hook(hook.worker, hook.name)
+        self._lost.of(*names, cause, HookOutcome.SHED).inc()
+
+    def detached_retried(self, hook: PlannedHook, failure_class: FailureClass) -> None:
+        """The run of a detached event will be repeated."""
+        names = self._names.hook(hook.worker, hook.name)
+        self._retried.of(*names, failure_class).inc()
+
     def detached_delivered(self, hook: PlannedHook, seconds: float) -> None:
         """A detached event was handled, so long after it was accepted."""
         self._delivered.of(*self._names.hook(hook.worker, hook.name)).observe(seconds)
 
     def detached_lost(self, hook: PlannedHook, cause: DetachedLoss) -> None:
-        """A detached event was lost."""
-        self._lost.of(*self._names.hook(hook.worker, hook.name), cause).inc()
+        """A detached event that was accepted is lost."""
+        names = self._names.hook(hook.worker, hook.name)
+        self._lost.of(*names, cause, HookOutcome.DETACHED).inc()
 
     def _counter(self, name: str, text: str, *labels: str) -> Children[Counter]:
         return Children(Counter(name, text, labels, registry=self.registry))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from prometheus_client.core import GaugeMetricFamily
 
 from sidehook._types import JSON
+from sidehook_server.dispatch.detached import DetachedQueue
 from sidehook_server.dispatch.dispatcher import Dispatcher
 from sidehook_server.dispatch.links import LinkTable
 from sidehook_server.ops.health import Health, Probe
@@ -33,7 +34,6 @@ class Parts:
 
 def state_view(parts: Parts) -> dict[str, JSON]:
     """Everything for people and for `sidehook status`, as JSON. No payload text anywhere."""
-    counts = parts.dispatcher.detached.counts
     return {
         "sidecar": parts.sidecar,
         "version": parts.version,
@@ -41,15 +41,26 @@ def state_view(parts: Parts) -> dict[str, JSON]:
         "calls_in_flight": parts.dispatcher.in_flight,
         "call_streams": parts.hook_service.streams,
         "list_holders": parts.live_list.holders,
-        "detached": {
-            "waiting": parts.dispatcher.detached.waiting,
-            "running": parts.dispatcher.detached.running,
-            "accepted": counts.accepted,
-            "delivered": counts.delivered,
-            "failed": counts.failed,
-            "shed": counts.shed,
-        },
+        "detached": _detached_view(parts.dispatcher.detached),
         **parts.registry().view(),
+    }
+
+
+def _detached_view(detached: DetachedQueue) -> dict[str, JSON]:
+    counts = detached.counts
+    return {
+        "accepted": counts.accepted,
+        "delivered": counts.delivered,
+        "failed": counts.failed,
+        "shed": counts.shed,
+        "queued": detached.queued,
+        "waiting": detached.waiting,
+        "running": detached.running,
+        "retrying": detached.retrying,
+        "calls_waiting": detached.calls_waiting,
+        "refused": counts.refused,
+        "restored": counts.restored,
+        "retried": counts.retried,
     }
 
 
@@ -63,8 +74,16 @@ def gauges(parts: Parts) -> Collection[GaugeMetricFamily]:
         ("sidehook_list_holders", "Clients that hold the live list.", parts.live_list.holders),
         ("sidehook_list_version", "The version of the live list.", registry.list_version),
         ("sidehook_generation", "The generation of the registry.", registry.generation),
-        ("sidehook_detached_waiting", "Detached events that wait.", detached.waiting),
-        ("sidehook_detached_running", "Detached events that a worker has.", detached.running),
+        ("sidehook_detached_queued", "Detached events whose fate is open.", detached.queued),
+        ("sidehook_detached_waiting", "Those that wait for their turn.", detached.waiting),
+        ("sidehook_detached_running", "Those that a worker has.", detached.running),
+        ("sidehook_detached_retrying", "Those that wait for their next try.", detached.retrying),
+        ("sidehook_detached_waiting_bytes", "Payload and state that wait.", detached.octets),
+        (
+            "sidehook_detached_calls_waiting",
+            "Calls whose answer waits for the queue or its journal.",
+            detached.calls_waiting,
+        ),
         ("sidehook_hooks_unreachable", "Hooks nobody serves.", len(unreachable(registry))),
         ("sidehook_ready", "1 when calls are taken.", int(parts.health.is_ready)),
     )

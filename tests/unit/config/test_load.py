@@ -8,7 +8,14 @@ import pytest
 
 from sidehook._types import FailureClass, Mode, OnError, OnRejected
 from sidehook_server.config import Config, Override, load_config
-from sidehook_server.config.model import Address, OnDowngrade, UndeclaredTypes
+from sidehook_server.config.model import (
+    Address,
+    DetachedConfig,
+    JournalPayloads,
+    OnDowngrade,
+    UndeclaredTypes,
+    WhenFull,
+)
 
 
 def load(tmp_path: Path, text: str, **flags: str) -> Config:
@@ -112,16 +119,28 @@ workers:
         on_error: {default: fail, timeout: ignore}
         on_rejected: error
         scope: ''
+        detached_runs: 3
 limits:
   max_payload_bytes: 2MiB
   max_state_bytes: 100
   max_in_flight: 5
-  detached_queue: 6
   default_budget: 1m
   margin: 30ms
   observer_share: 0.5
   list_lease: 1s
   drain_timeout: 1h
+detached:
+  queue: 6
+  max_bytes: 3MiB
+  when_full: drop_oldest
+  wait_up_to: 40ms
+  per_worker: 7
+  per_hook: 2
+  retries: 0
+  retry_for: 10m
+  journal: /tmp/journal.sqlite
+  journal_payloads: masked
+  journal_mask: [text, secret]
 payload_on_block: true
 on_downgrade: accept
 """,
@@ -156,11 +175,25 @@ on_downgrade: accept
     assert hook.on_error.default is OnError.FAIL
     assert hook.on_error.overrides == {FailureClass.TIMEOUT: OnError.IGNORE}
     assert (hook.on_rejected, hook.scope, hook.required) == (OnRejected.ERROR, "", False)
+    assert hook.detached_runs == 3
     limits = config.limits
     assert (limits.max_payload_bytes, limits.max_state_bytes) == (2 * 1024 * 1024, 100)
-    assert (limits.max_in_flight, limits.detached_queue) == (5, 6)
+    assert limits.max_in_flight == 5
     assert (limits.default_budget, limits.margin, limits.observer_share) == (60.0, 0.03, 0.5)
     assert (limits.list_lease, limits.drain_timeout) == (1.0, 3600.0)
+    assert config.detached == DetachedConfig(
+        queue=6,
+        max_bytes=3 * 1024 * 1024,
+        when_full=WhenFull.DROP_OLDEST,
+        wait_up_to=0.04,
+        per_worker=7,
+        per_hook=2,
+        retries=0,
+        retry_for=600.0,
+        journal="/tmp/journal.sqlite",
+        journal_payloads=JournalPayloads.MASKED,
+        journal_mask=frozenset({"text", "secret"}),
+    )
     assert config.strict_scopes
     assert config.payload_on_block
     assert config.accepts_downgrade("anybody")

@@ -10,7 +10,7 @@ from itertools import count
 from sidehook._call import CallAnswer, CallRequest, Proceed, Receipt, Violation
 from sidehook._run import HookFailure, HookResult, NothingToSay, Notice, Patch, RunRequest
 from sidehook._types import FailureClass, HookOutcome, Mode, OnError, Value, ValueKind
-from sidehook_server.dispatch.detached import DetachedLimits
+from sidehook_server.dispatch.detached_limits import DetachedLimits
 from sidehook_server.dispatch.dispatcher import CallHandle, Dispatcher, DispatchLimits
 from sidehook_server.dispatch.link import RunSink
 from sidehook_server.dispatch.links import LinkTable
@@ -224,6 +224,9 @@ class Recorder:
     late: list[str] = field(default_factory=list)
     dropped: list[FrameDrop] = field(default_factory=list)
     accepted: list[str] = field(default_factory=list)
+    restored: list[str] = field(default_factory=list)
+    refused: list[tuple[str, DetachedLoss]] = field(default_factory=list)
+    retried: list[FailureClass] = field(default_factory=list)
     delivered: list[str] = field(default_factory=list)
     lost: list[tuple[str, DetachedLoss]] = field(default_factory=list)
 
@@ -253,6 +256,15 @@ class Recorder:
 
     def detached_accepted(self, hook: PlannedHook) -> None:
         self.accepted.append(hook.name)
+
+    def detached_restored(self, hook: PlannedHook) -> None:
+        self.restored.append(hook.name)
+
+    def detached_refused(self, hook: PlannedHook, cause: DetachedLoss) -> None:
+        self.refused.append((hook.name, cause))
+
+    def detached_retried(self, hook: PlannedHook, failure_class: FailureClass) -> None:
+        self.retried.append(failure_class)
 
     def detached_delivered(self, hook: PlannedHook, seconds: float) -> None:
         self.delivered.append(hook.name)
