@@ -13,6 +13,7 @@ import secrets
 import signal
 import sys
 import time
+from collections import Counter
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -27,6 +28,8 @@ from sidehook_server.config.model import Config
 from sidehook_server.dispatch.detached_limits import detached_limits
 from sidehook_server.dispatch.dispatcher import Dispatcher, DispatchLimits, DrainReport
 from sidehook_server.dispatch.links import LinkTable
+from sidehook_server.journal.file import JournalFile
+from sidehook_server.journal.writer import DiskJournal
 from sidehook_server.ops.admin import AdminServer
 from sidehook_server.ops.background import Background
 from sidehook_server.ops.clock import MonotonicClock
@@ -81,10 +84,16 @@ class Addresses:
 
 
 class Sidecar:
-    """One sidecar. `store` None keeps nothing across restarts. Needs a running event loop."""
+    """One sidecar. Needs a running event loop.
 
-    def __init__(self, config: Config, store: ManifestStore | None) -> None:
+    `store` None keeps no hooks across restarts, `journal` None no detached events.
+    """
+
+    def __init__(
+        self, config: Config, store: ManifestStore | None, journal: DiskJournal | None = None
+    ) -> None:
         self._config = config
+        self._journal = journal
         self._sidecar = f"sidecar-{secrets.token_hex(4)}"
         self._loop = asyncio.get_running_loop()
         self._links = LinkTable()
@@ -99,6 +108,7 @@ class Sidecar:
             limits=DispatchLimits(
                 calls=config.limits.max_in_flight, detached=detached_limits(config)
             ),
+            journal=journal,
         )
         self._live_list = LiveList(
             self._registry.current.hook_list(sidecar=self._sidecar),
@@ -196,6 +206,7 @@ class Sidecar:
             dispatcher=self._dispatcher,
             hook_service=self._hook_service,
             health=self._health,
+            journal_problem=None if self._journal is None else self._journal_problem,
         )
         self._metrics.measure(lambda: gauges(parts))
         return AdminServer(admin_pages(parts, self._metrics))
@@ -203,7 +214,8 @@ class Sidecar:
     # Life.
 
     async def start(self) -> Addresses:
-        """Listen everywhere, dial who is to be dialled. Raises ListenError."""
+        """Listen everywhere, dial who is to be dialled. Raises ListenError and JournalError."""
+        self._take_over_events()
         addresses = await self._listen()
         await self._service_health.show()
         await self._app_server.start()
@@ -239,6 +251,8 @@ class Sidecar:
                 call_id=event.call_id,
                 sent=event.sent,
             )
+        for (worker, hook), count in Counter((it.worker, it.hook) for it in report.kept).items():
+            log_event(_log, logging.INFO, "events_kept", worker=worker, hook=hook, count=count)
         return report
 
     async def close(self) -> None:
@@ -281,6 +295,25 @@ class Sidecar:
             log_event(_log, logging.WARNING, "socket_folder_open", folder=str(path.parent))
         return f"unix://{path}"
 
+    def _take_over_events(self) -> None:
+        """Queue the detached events that the journal kept."""
+        if self._journal is None:
+            return
+        self._know_names()
+        events = self._journal.load()
+        self._journal.start(self._loop.call_soon_threadsafe)
+        self._dispatcher.detached.restore(events)
+        log_event(
+            _log,
+            logging.INFO,
+            "events_restored",
+            count=len(events),
+            unknown=sum(event.sent for event in events),
+        )
+
+    def _journal_problem(self) -> str:
+        return "" if self._journal is None else self._journal.problem
+
     # What follows from a change of the registry.
 
     def _publish(self) -> None:
@@ -293,11 +326,14 @@ class Sidecar:
 
     def _refresh(self) -> None:
         self._refresh_is_due = False
+        self._know_names()
+        self._health.needs(missing_sentences(self._registry.current))
+        self._tell_health()
+
+    def _know_names(self) -> None:
         registry = self._registry.current
         hooks = [(w.name, key.name) for w in registry.workers.values() for key in w.hooks]
         self._names.know(hook_types=(*registry.types, *registry.plans), hooks=hooks)
-        self._health.needs(missing_sentences(registry))
-        self._tell_health()
 
     def _became_ready(self) -> None:
         log_event(_log, logging.INFO, "sidecar_ready", sidecar=self._sidecar)
@@ -325,7 +361,10 @@ async def _run(config: Config, ready: TextIO) -> int:
     stopping = _stop_on_signals()
     async with AsyncExitStack() as stack:
         store = None if config.dev else stack.enter_context(ManifestStore(Path(config.state_dir)))
-        sidecar = Sidecar(config, store)
+        journal = None
+        if config.detached.journal is not None:
+            journal = stack.enter_context(DiskJournal(JournalFile(config.detached)))
+        sidecar = Sidecar(config, store, journal)
         stack.push_async_callback(sidecar.close)
         addresses = await sidecar.start()
         # What is here now stays for good; the collector need not look at it again.
@@ -348,6 +387,7 @@ async def _run(config: Config, ready: TextIO) -> int:
         "sidecar_stopped",
         cut_calls=report.cut_calls,
         undelivered_events=len(report.undelivered),
+        kept_events=len(report.kept),
     )
     return 0
 

@@ -3,7 +3,8 @@
 ::
 
     StartError            the sidecar cannot start
-    └── ListenError       it cannot listen where it was told to
+    ├── ListenError       it cannot listen where it was told to
+    └── JournalError      it cannot use the journal of detached events
 
 Errors of a call are no exceptions here: they are answers (`sidehook._call.CallFailure`).
 Problems of the configuration are `sidehook_server.config.ConfigError`.
@@ -22,5 +23,15 @@ class ListenError(StartError):
     def __init__(self, address: str, problem: str, advice: str) -> None:
         super().__init__(f"cannot listen on {address}: {problem}; {advice}")
         self.address = address
+        self.problem = problem
+        self.advice = advice
+
+
+class JournalError(StartError):
+    """A file of the journal cannot be used; `path` names it."""
+
+    def __init__(self, path: str, problem: str, advice: str) -> None:
+        super().__init__(f"cannot use the journal {path}: {problem}; {advice}")
+        self.path = path
         self.problem = problem
         self.advice = advice

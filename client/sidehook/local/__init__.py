@@ -83,7 +83,10 @@ class Setup:
         problem of the configuration, and DefinitionError for hooks that cannot be served.
         """
         _check_server()
-        return cls(config=_loaded(config), crew=crew(hooks))
+        loaded = _loaded(config)
+        if loaded.detached.journal is not None:
+            _log.warning("journal_not_used path=%s: nothing here is kept", loaded.detached.journal)
+        return cls(config=loaded, crew=crew(hooks))
 
 
 class LocalSidecar(Link):

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(slots=True, kw_only=True)
 class DetachedCounts:
-    """Since the start of the sidecar. At every instant::
+    """Since the start: accepted = delivered + failed + shed + queued, at every instant.
 
-        accepted = delivered + failed + shed + queued
-
-    where `queued` is what the queue still has.
+    `queued` is what the queue still has.
 
     Attributes:
         accepted: Calls were told `detached`, or an earlier run of the sidecar told them.

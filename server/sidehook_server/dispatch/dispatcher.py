@@ -85,9 +85,7 @@ class Dispatcher:
             registry=registry,
             observer=observer or NullObserver(),
         )
-        self.detached: Final = DetachedQueue(
-            self._services, self._limits.detached, journal=journal
-        )
+        self.detached: Final = DetachedQueue(self._services, self._limits.detached, journal=journal)
         self._calls: dict[CallDriver, None] = {}
         self._all_answered = Waiter(self._services.sweeper, lambda: not self._calls)
         self._draining = False

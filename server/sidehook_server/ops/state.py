@@ -20,7 +20,7 @@ from sidehook_server.rpc.live_list import LiveList
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """The parts of a sidecar that have something to show."""
+    """The parts of a sidecar that have something to show. `journal_problem` None: no journal."""
 
     sidecar: str
     version: str
@@ -30,6 +30,7 @@ class Parts:
     dispatcher: Dispatcher
     hook_service: HookService
     health: Health
+    journal_problem: Callable[[], str] | None = None
 
 
 def state_view(parts: Parts) -> dict[str, JSON]:
@@ -41,7 +42,7 @@ def state_view(parts: Parts) -> dict[str, JSON]:
         "calls_in_flight": parts.dispatcher.in_flight,
         "call_streams": parts.hook_service.streams,
         "list_holders": parts.live_list.holders,
-        "detached": _detached_view(parts.dispatcher.detached),
+        "detached": {**_detached_view(parts.dispatcher.detached), "journal": _journal(parts)},
         **parts.registry().view(),
     }
 
@@ -64,6 +65,13 @@ def _detached_view(detached: DetachedQueue) -> dict[str, JSON]:
     }
 
 
+def _journal(parts: Parts) -> str:
+    """How the journal is, in words."""
+    if parts.journal_problem is None:
+        return "off"
+    return parts.journal_problem() or "ok"
+
+
 def gauges(parts: Parts) -> Collection[GaugeMetricFamily]:
     """The gauges, measured now."""
     registry = parts.registry()
@@ -83,6 +91,11 @@ def gauges(parts: Parts) -> Collection[GaugeMetricFamily]:
             "sidehook_detached_calls_waiting",
             "Calls whose answer waits for the queue or its journal.",
             detached.calls_waiting,
+        ),
+        (
+            "sidehook_detached_journal_failing",
+            "1 when the journal cannot be written.",
+            int(_journal(parts) not in ("off", "ok")),
         ),
         ("sidehook_hooks_unreachable", "Hooks nobody serves.", len(unreachable(registry))),
         ("sidehook_ready", "1 when calls are taken.", int(parts.health.is_ready)),
