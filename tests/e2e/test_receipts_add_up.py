@@ -81,7 +81,7 @@ async def test_a_receipt_names_its_call_and_the_generation_of_the_plan(
 async def test_events_that_a_full_queue_drops_are_in_receipt_and_counter(
     start_sidecar: StartSidecar, start_worker: StartWorker
 ) -> None:
-    sidecar = await start_sidecar("limits: {detached_queue: 1, drain_timeout: 200ms}")
+    sidecar = await start_sidecar("{detached: {queue: 1}, limits: {drain_timeout: 200ms}}")
     worker = await start_worker(sidecar, SLOW_EVENTS)
     async with sidecar.client() as hooks:
         answers = [await hooks.invoke(TYPE, component_type="a")]

@@ -48,6 +48,9 @@ class Inside(Protocol):
     def shed_oldest(self) -> bool:
         """Drops the event that has waited longest; False when none waits."""
 
+    def send_waiting(self) -> None:
+        """Sends what may be sent, so that there may be room."""
+
 
 class Offer:
     """The works of one call, until each is taken or refused."""
@@ -152,6 +155,9 @@ class Entrance:
         )
         self._line[offer] = None
         self.let_in()
+        if offer.in_line:
+            # What is sent only after the answer, as a rule, would be waited for in vain.
+            self._inside.send_waiting()
         if offer.in_line and offer.line_until <= now:
             self._turn_away(offer)
         if offer.undecided > 0:

@@ -12,10 +12,11 @@ from sidehook._run import HookFailure, HookResult, NothingToSay, Notice, Patch, 
 from sidehook._types import FailureClass, HookOutcome, Mode, OnError, Value, ValueKind
 from sidehook_server.dispatch.detached_limits import DetachedLimits
 from sidehook_server.dispatch.dispatcher import CallHandle, Dispatcher, DispatchLimits
+from sidehook_server.dispatch.journal import Done, Journal
 from sidehook_server.dispatch.link import RunSink
 from sidehook_server.dispatch.links import LinkTable
 from sidehook_server.dispatch.observer import DetachedLoss, FrameDrop, GuardMissed
-from sidehook_server.pipeline.model import CallSettings, PlannedHook
+from sidehook_server.pipeline.model import CallSettings, DetachedWork, PlannedHook
 from sidehook_server.pipeline.plan import Plan, compile_plan
 
 PROCEED = HookResult(answer=NothingToSay())
@@ -273,6 +274,48 @@ class Recorder:
         self.lost.append((hook.name, cause))
 
 
+class FakeJournal:
+    """A journal that is written when the test says so. `rows` is what a crash would leave."""
+
+    def __init__(self) -> None:
+        self.rows: dict[int, DetachedWork] = {}
+        self.sent: set[int] = set()
+        self.works = True
+        self.asked: list[Callable[[bool], None]] = []
+
+    def write(self) -> None:
+        """Everything that was asked for is on the disk, or on none when it does not work."""
+        asked, self.asked = self.asked, []
+        for do in asked:
+            do(self.works)
+
+    def keep(self, number: int, work: DetachedWork, done: Done) -> None:
+        def do(works: bool) -> None:
+            if works:
+                self.rows[number] = work
+            done(works)
+
+        self.asked.append(do)
+
+    def mark_sent(self, number: int, done: Done) -> None:
+        def do(works: bool) -> None:
+            if works:
+                self.sent.add(number)
+            done(works)
+
+        self.asked.append(do)
+
+    def mark_unsent(self, number: int) -> None:
+        self.asked.append(lambda _: self.sent.discard(number))
+
+    def remove(self, number: int) -> None:
+        def do(_: bool) -> None:
+            self.rows.pop(number, None)
+            self.sent.discard(number)
+
+        self.asked.append(do)
+
+
 class Bench:
     """A dispatcher on fakes. Each name in `links` is a link of the worker `w`."""
 
@@ -281,6 +324,7 @@ class Bench:
         *hooks: PlannedHook,
         links: tuple[str, ...] = ("one",),
         detached: DetachedLimits | None = None,
+        journal: Journal | None = None,
         max_calls: int = 100,
     ) -> None:
         self.clock = FakeClock()
@@ -297,6 +341,7 @@ class Bench:
             clock=self.clock,
             observer=self.seen,
             limits=limits,
+            journal=journal,
         )
 
     @property

@@ -5,11 +5,10 @@ import asyncio
 import pytest
 
 from sidehook._call import CallRequest
-from sidehook._types import FailureClass, HookOutcome, Mode, OnError
+from sidehook._types import FailureClass, HookOutcome
 from sidehook_server.dispatch.detached_limits import DetachedLimits
 from sidehook_server.dispatch.dispatcher import DrainReport
 from sidehook_server.dispatch.observer import DetachedLoss
-from sidehook_server.pipeline.model import PlannedHook
 from tests.unit.dispatch.fakes import (
     BLOCK,
     BUSY,
@@ -19,18 +18,7 @@ from tests.unit.dispatch.fakes import (
     a_hook,
     patch,
 )
-
-
-def a_listener(
-    name: str = "tell", *, timeout: float = 30.0, idempotent: bool = False
-) -> PlannedHook:
-    return a_hook(
-        name,
-        Mode.FIRE_AND_FORGET,
-        timeout=timeout,
-        on_error=OnError.IGNORE,
-        idempotent=idempotent,
-    )
+from tests.unit.dispatch.listeners import a_listener
 
 
 def limits(

@@ -109,10 +109,21 @@ def test_guards_that_did_not_run_have_one_counter(metrics: Metrics, cause: Guard
 def test_detached_events_that_were_lost_have_one_counter(
     metrics: Metrics, cause: DetachedLoss
 ) -> None:
+    lost, labels = "sidehook_detached_lost_total", {"worker": "w", "hook": "h", "cause": cause}
     metrics.detached_accepted(HOOK)
     metrics.detached_lost(HOOK, cause)
+    metrics.detached_refused(HOOK, cause)
     assert read(metrics, "sidehook_detached_accepted_total", worker="w", hook="h") == 1
-    assert read(metrics, "sidehook_detached_lost_total", worker="w", hook="h", cause=cause) == 1
+    assert read(metrics, lost, receipt="detached", **labels) == 1
+    assert read(metrics, lost, receipt="shed", **labels) == 1
+
+
+def test_events_of_the_journal_and_repeated_runs_are_counted(metrics: Metrics) -> None:
+    metrics.detached_restored(HOOK)
+    metrics.detached_retried(HOOK, FailureClass.TIMEOUT)
+    hook = {"worker": "w", "hook": "h"}
+    assert read(metrics, "sidehook_detached_restored_total", **hook) == 1
+    assert read(metrics, "sidehook_detached_retries_total", failure_class="timeout", **hook) == 1
 
 
 def test_nothing_discarded_is_silent(metrics: Metrics) -> None:
