@@ -460,14 +460,13 @@ class DetachedQueue:
         self._services.sweeper.forget(event)
         if remove and event.journalled and self._journal is not None:
             self._journal.remove(event.number)
-        if hook_lane.is_empty:
+        if hook_lane.paused and not hook_lane.waiting:
             self._services.sweeper.forget(hook_lane)
             hook_lane.go_on()
-            del lane.hooks[hook_lane.key]
-        if not lane.hooks:
+        if lane.key[1] and all(hook.is_empty for hook in lane.hooks.values()):
+            # Of scope handles there is no end; of workers there are as many as registered.
             self._ready.pop(lane, None)
-            if self._lanes.get(lane.key) is lane:
-                del self._lanes[lane.key]
+            self._lanes.pop(lane.key, None)
         self._quiet.look()
 
     def _hook_lanes(self) -> Iterator[HookLane]:

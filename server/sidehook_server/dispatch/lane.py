@@ -84,7 +84,8 @@ class HookLane:
     def wait(self, event: DetachedEvent) -> None:
         """The event is last in the lane."""
         self.waiting[event] = None
-        self._changed()
+        if not self.paused and len(self.running) < self._runs:
+            self.lane.ready.setdefault(self)
 
     def wait_first(self, event: DetachedEvent) -> None:
         """The event is first in the lane."""
@@ -97,16 +98,20 @@ class HookLane:
         del self.waiting[event]
         self.running[event] = None
         self.lane.running += 1
-        self._changed()
+        if not self.waiting or len(self.running) >= self._runs:
+            self.lane.ready.pop(self, None)
 
     def leave(self, event: DetachedEvent) -> None:
         """The event neither waits nor runs."""
         if event in self.running:
             del self.running[event]
             self.lane.running -= 1
-        else:
-            self.waiting.pop(event, None)
-        self._changed()
+            if self.waiting and not self.paused:
+                self.lane.ready.setdefault(self)
+        elif event in self.waiting:
+            del self.waiting[event]
+            if not self.waiting:
+                self.lane.ready.pop(self, None)
 
     def pause(self, *, busy: bool) -> None:
         """Nothing more is sent until `go_on`. `busy`: the worker is there, and has no room."""

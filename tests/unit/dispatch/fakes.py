@@ -290,7 +290,7 @@ class FakeJournal:
             do(self.works)
 
     def keep(self, number: int, work: DetachedWork, done: Done) -> None:
-        def do(works: bool) -> None:
+        def do(works: bool) -> None:  # noqa: FBT001 - what a Done is told
             if works:
                 self.rows[number] = work
             done(works)
@@ -298,7 +298,7 @@ class FakeJournal:
         self.asked.append(do)
 
     def mark_sent(self, number: int, done: Done) -> None:
-        def do(works: bool) -> None:
+        def do(works: bool) -> None:  # noqa: FBT001 - what a Done is told
             if works:
                 self.sent.add(number)
             done(works)
@@ -309,7 +309,7 @@ class FakeJournal:
         self.asked.append(lambda _: self.sent.discard(number))
 
     def remove(self, number: int) -> None:
-        def do(_: bool) -> None:
+        def do(_works: bool) -> None:  # noqa: FBT001 - what a Done is told
             self.rows.pop(number, None)
             self.sent.discard(number)
 

@@ -71,7 +71,7 @@ class Scene:
     journal=st.booleans(),
 )
 def test_nothing_is_counted_twice_or_not_at_all(
-    steps: list[tuple[object, ...]], when_full: WhenFull, journal: bool
+    *, steps: list[tuple[object, ...]], when_full: WhenFull, journal: bool
 ) -> None:
     limits = DetachedLimits(
         events=4, octets=700, per_worker=3, per_hook=2, when_full=when_full, retry_for=20.0

@@ -191,7 +191,7 @@ def test_an_event_waits_for_a_worker_that_is_not_there_and_nothing_is_noted() ->
 
 
 @pytest.mark.parametrize("idempotent", [True, False])
-def test_what_was_never_sent_is_delivered_after_a_crash(idempotent: bool) -> None:
+def test_what_was_never_sent_is_delivered_after_a_crash(*, idempotent: bool) -> None:
     hook = a_listener(idempotent=idempotent)
     before, journal = journalled(hook)
     before.registry.serving.clear()
@@ -217,9 +217,7 @@ def test_a_run_that_a_crash_cut_is_repeated_for_an_idempotent_hook_with_the_same
     until_written(journal)
     bench, after = restarted(journal, hook)
     until_written(after)
-    assert (
-        bench.link.last.request.idempotency_key == before.link.last.request.idempotency_key != ""
-    )
+    assert bench.link.last.request.idempotency_key == before.link.last.request.idempotency_key != ""
 
 
 def test_a_run_that_a_crash_cut_is_failed_as_unknown_for_any_other_hook(
@@ -354,7 +352,7 @@ async def test_a_drain_does_not_wait_for_what_can_only_wait_itself() -> None:
 
 
 @pytest.mark.parametrize("works", [True, False])
-async def test_the_events_of_calls_that_a_drain_cuts_are_written_too(works: bool) -> None:
+async def test_the_events_of_calls_that_a_drain_cuts_are_written_too(*, works: bool) -> None:
     bench, journal = journalled(a_hook("slow", timeout=60), a_listener(idempotent=True))
     call = call_named(bench, "it")
     journal.works = works

@@ -20,9 +20,10 @@ RETRIED = (
 )
 
 
-def idempotent(**limits: float) -> Bench:
-    retries = int(limits.pop("retries", 3))
-    return Bench(a_listener(idempotent=True), detached=DetachedLimits(retries=retries, **limits))
+def idempotent(*, retries: int = 3, retry_for: float = 120.0) -> Bench:
+    return Bench(
+        a_listener(idempotent=True), detached=DetachedLimits(retries=retries, retry_for=retry_for)
+    )
 
 
 def until_sent_again(bench: Bench) -> float:

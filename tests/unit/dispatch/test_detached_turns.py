@@ -27,9 +27,7 @@ def test_a_hook_that_hangs_leaves_the_rest_of_its_worker_to_the_others() -> None
 
 def test_a_hook_with_nothing_under_way_gets_a_run_when_hanging_hooks_have_them_all() -> None:
     hanging = [a_listener(f"hangs-{number}") for number in range(3)]
-    bench = Bench(
-        *hanging, a_listener("works"), detached=DetachedLimits(per_worker=3, per_hook=8)
-    )
+    bench = Bench(*hanging, a_listener("works"), detached=DetachedLimits(per_worker=3, per_hook=8))
     for number in range(5):
         call_named(bench, f"call-{number}")
     assert hooks_under_way(bench) == ["hangs-0", "hangs-1", "hangs-2", "works"]
