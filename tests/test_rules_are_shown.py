@@ -346,6 +346,10 @@ SHOWN: Mapping[int, Clauses] = {
             "unit/ops/test_metrics.py::test_detached_events_that_were_lost_have_one_counter",
             "e2e/test_nothing_is_silent.py::test_a_detached_hook_that_oversteps_or_fails_is_told_and_never_reaches_the_caller",
         ),
+        "accepted is delivered, failed, shed and queued": (
+            "unit/dispatch/test_detached_adds_up.py::test_nothing_is_counted_twice_or_not_at_all",
+            "e2e/test_detached_journal.py::test_no_event_that_was_accepted_is_lost_when_the_sidecar_is_killed",
+        ),
     },
     26: {
         "a goodbye removes nothing": (
@@ -447,6 +451,26 @@ SHOWN: Mapping[int, Clauses] = {
         ),
     },
     33: {
+        "drop the oldest": (
+            "unit/dispatch/test_detached_room.py::test_drop_oldest_takes_the_newest_and_counts_the_oldest_as_shed",
+        ),
+        "make the call wait up to a limit": (
+            "unit/dispatch/test_detached_room.py::test_wait_makes_the_call_wait_until_there_is_room",
+            "unit/dispatch/test_detached_room.py::test_a_call_that_waited_long_enough_is_answered_and_its_event_shed",
+            "unit/dispatch/test_detached_room.py::test_a_call_never_waits_longer_than_its_budget",
+        ),
+        "one hook does not hold up the others": (
+            "unit/dispatch/test_detached_turns.py::test_a_hook_that_hangs_leaves_the_rest_of_its_worker_to_the_others",
+        ),
+        "repeated only where idempotent": (
+            "unit/dispatch/test_detached_retry.py::test_a_failed_run_of_an_idempotent_hook_is_repeated_with_the_same_key",
+            "unit/dispatch/test_detached_retry.py::test_a_run_that_was_sent_is_never_repeated_for_other_hooks",
+            "e2e/test_detached_journal.py::test_a_hook_that_is_not_idempotent_runs_at_most_once_whatever_happens",
+        ),
+        "a journal loses nothing": (
+            "e2e/test_detached_journal.py::test_no_event_that_was_accepted_is_lost_when_the_sidecar_is_killed",
+            "unit/dispatch/test_detached_journal.py::test_an_event_that_cannot_be_written_is_shed_counted_and_logged",
+        ),
         "bounded, the newest is dropped and counted": (
             "unit/dispatch/test_detached.py::test_a_full_queue_drops_the_newest_and_the_receipt_says_shed",
             "e2e/test_receipts_add_up.py::test_events_that_a_full_queue_drops_are_in_receipt_and_counter",
@@ -455,6 +479,7 @@ SHOWN: Mapping[int, Clauses] = {
             "e2e/test_stop.py::test_a_call_under_way_is_finished",
             "e2e/test_stop.py::test_detached_work_is_delivered_first",
             "e2e/test_stop.py::test_what_could_not_be_delivered_is_reported",
+            "e2e/test_detached_journal.py::test_what_a_stop_could_not_deliver_is_kept_and_delivered_by_the_next_start",
         ),
     },
 }

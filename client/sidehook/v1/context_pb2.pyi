@@ -222,8 +222,10 @@ class CallEnd(_message.Message):
     code: _builtins.str
     """The code of its violation, or the reason of the failure."""
     payload_withheld: _builtins.bool
-    """The payload travels without values, because a TRANSFORM hook that might
-    have redacted it did not have its turn. `field_names` tells what there was.
+    """The payload travels without its values, because a TRANSFORM hook that might
+    have redacted it did not have its turn, or without some of them, because
+    the sidecar restarted and its journal leaves them out. `field_names` tells
+    what there was.
     """
     @_builtins.property
     def field_names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:

@@ -62,7 +62,9 @@ class _HookOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_HookOutco
     HOOK_OUTCOME_DETACHED: _HookOutcome.ValueType  # 16
     """Handed to the queue of detached work."""
     HOOK_OUTCOME_SHED: _HookOutcome.ValueType  # 17
-    """Detached, and dropped because the queue was full."""
+    """Detached, and dropped because the queue was full, or its journal could not
+    be written.
+    """
 
 class HookOutcome(_HookOutcome, metaclass=_HookOutcomeEnumTypeWrapper):
     """What became of one hook in one call. A reader that does not know a value
@@ -104,7 +106,9 @@ HOOK_OUTCOME_CANCELLED: HookOutcome.ValueType  # 15
 HOOK_OUTCOME_DETACHED: HookOutcome.ValueType  # 16
 """Handed to the queue of detached work."""
 HOOK_OUTCOME_SHED: HookOutcome.ValueType  # 17
-"""Detached, and dropped because the queue was full."""
+"""Detached, and dropped because the queue was full, or its journal could not
+be written.
+"""
 Global___HookOutcome: _TypeAlias = HookOutcome  # noqa: Y015
 
 @_typing.final

@@ -62,6 +62,10 @@ workers:
 limits:
   max_payload_bytes: 4MiB
   default_budget: 5s
+
+detached:
+  when_full: wait
+  journal: /var/lib/sidehook/journal.sqlite
 """
 """A configuration that uses a little of everything; it loads without a problem."""
 

@@ -111,6 +111,9 @@ class CallDriver:
 
     def detached(self, accepted: Sequence[bool]) -> None:
         """The queue has decided about the detached works of this call."""
+        if self._finished:
+            # A fault of ours answered the call meanwhile; its events are sent all the same.
+            self._detached.send_waiting()
         self._feed(self._call.detached, accepted, self._services.clock.time())
 
     def run_failed(self, attempt: Attempt, failure: HookFailure) -> None:

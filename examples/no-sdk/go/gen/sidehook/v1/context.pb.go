@@ -257,8 +257,10 @@ type CallEnd struct {
 	Hook string `protobuf:"bytes,2,opt,name=hook,proto3" json:"hook,omitempty"`
 	// The code of its violation, or the reason of the failure.
 	Code string `protobuf:"bytes,3,opt,name=code,proto3" json:"code,omitempty"`
-	// The payload travels without values, because a TRANSFORM hook that might
-	// have redacted it did not have its turn. `field_names` tells what there was.
+	// The payload travels without its values, because a TRANSFORM hook that might
+	// have redacted it did not have its turn, or without some of them, because
+	// the sidecar restarted and its journal leaves them out. `field_names` tells
+	// what there was.
 	PayloadWithheld bool `protobuf:"varint,4,opt,name=payload_withheld,json=payloadWithheld,proto3" json:"payload_withheld,omitempty"`
 	// The names of the payload's fields when it is withheld.
 	FieldNames    []string `protobuf:"bytes,5,rep,name=field_names,json=fieldNames,proto3" json:"field_names,omitempty"`

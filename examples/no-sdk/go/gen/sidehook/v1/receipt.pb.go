@@ -63,7 +63,8 @@ const (
 	HookOutcome_HOOK_OUTCOME_CANCELLED HookOutcome = 15
 	// Handed to the queue of detached work.
 	HookOutcome_HOOK_OUTCOME_DETACHED HookOutcome = 16
-	// Detached, and dropped because the queue was full.
+	// Detached, and dropped because the queue was full, or its journal could not
+	// be written.
 	HookOutcome_HOOK_OUTCOME_SHED HookOutcome = 17
 )
 

@@ -70,8 +70,10 @@ export interface CallEnd {
   /** The code of its violation, or the reason of the failure. */
   code: string;
   /**
-   * The payload travels without values, because a TRANSFORM hook that might
-   * have redacted it did not have its turn. `field_names` tells what there was.
+   * The payload travels without its values, because a TRANSFORM hook that might
+   * have redacted it did not have its turn, or without some of them, because
+   * the sidecar restarted and its journal leaves them out. `field_names` tells
+   * what there was.
    */
   payloadWithheld: boolean;
   /** The names of the payload's fields when it is withheld. */

@@ -50,7 +50,10 @@ export enum HookOutcome {
   CANCELLED = 15,
   /** DETACHED - Handed to the queue of detached work. */
   DETACHED = 16,
-  /** SHED - Detached, and dropped because the queue was full. */
+  /**
+   * SHED - Detached, and dropped because the queue was full, or its journal could not
+   * be written.
+   */
   SHED = 17,
   UNRECOGNIZED = -1,
 }
