@@ -92,6 +92,7 @@ class DetachedQueue:
         self._ready: dict[Lane, None] = {}
         self._running = 0
         self._kept = 0
+        self._stopped = False
         self._quiet = Waiter(services.sweeper, self._is_quiet)
         self._written = Waiter(services.sweeper, lambda: not self._entrance.is_writing)
         self.counts: Final = DetachedCounts()
@@ -165,6 +166,8 @@ class DetachedQueue:
         """
         self.send_waiting()
         await self._quiet.wait(until)
+        # Nothing is begun that nobody would wait for.
+        self._stopped = True
         await self._written.wait(max(until, self._now() + LAST_WORDS_SECONDS))
         self._entrance.close()
         return tuple(map(self._give_up, tuple(self._events)))
@@ -196,7 +199,7 @@ class DetachedQueue:
 
     def send_lane(self, lane: Lane) -> None:
         """Sends the events of one worker, as far as it may have more."""
-        while (hook := lane.next(self._limits.per_worker)) is not None:
+        while not self._stopped and (hook := lane.next(self._limits.per_worker)) is not None:
             self._send(hook.first())
         self._entrance.let_in()
         self._quiet.look()

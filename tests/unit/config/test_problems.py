@@ -42,6 +42,19 @@ BAD_VALUES = {
     "listen: {tcp: '*:7000'}": "listen.tcp: '*:7000' is no address",
     "listen: {tcp: 'localhost:70000'}": "'localhost:70000' is no address",
     "listen: {socket: ''}": "listen.socket: needs the path of a file or folder",
+    "detached: {when_full: block}": "'block' is none of drop_newest, drop_oldest, wait",
+    "detached: {queue: 0}": "detached.queue: '0' is no whole number from 1",
+    "detached: {retries: 1001}": "detached.retries: '1001' is no whole number from 0 to 1000",
+    "detached: {journal_payloads: sealed}": "'sealed' is none of plain, encrypted, masked",
+    "detached: {journal_payloads: encrypted, journal_key_file: k}": (
+        "detached.journal_payloads: there is no journal; name its file as `journal`"
+    ),
+    "detached: {journal: j, journal_payloads: encrypted}": "encrypted payloads need "
+    "`journal_key_file`; add it",
+    "detached: {journal: j, journal_payloads: masked}": "masked payloads need `journal_mask`",
+    "detached: {journal: j, journal_key_file: k}": "it does nothing for plain payloads; say "
+    "`journal_payloads: encrypted`",
+    "limits: {detached_queue: 1}": "limits.detached_queue: there is no such key",
     "undeclared_types: maybe": "'maybe' is none of refuse, allow",
     "on_downgrade: acept": "'acept' is none of refuse, accept; did you mean 'accept'?",
     "worker_sockets: {}": "worker_sockets: the key directory is missing; add it",

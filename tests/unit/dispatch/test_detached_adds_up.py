@@ -54,6 +54,20 @@ class Scene:
             case ("cancel", int(which)) if self.calls:
                 self.calls[which % len(self.calls)].handle.cancel()
 
+    def would_survive_a_crash(self) -> bool:
+        """Whether every open event is in the journal, and noted where it must not run twice."""
+        if self.journal is None:
+            return True
+        events = self.bench.dispatcher.detached._events
+        noted = {
+            event.number
+            for event in events
+            if event.attempt is not None and not event.work.hook.idempotent
+        }
+        return {event.number for event in events} <= set(self.journal.rows) and (
+            noted <= self.journal.sent
+        )
+
     def ends(self) -> None:
         """Everything works from here on, and nobody calls any more."""
         self.happens(("worker", "there"))
@@ -80,6 +94,7 @@ def test_nothing_is_counted_twice_or_not_at_all(
     for step in steps:
         scene.happens(step)
         assert_adds_up(scene.bench)
+        assert scene.would_survive_a_crash()
     scene.ends()
     assert_adds_up(scene.bench)
     queue, seen = scene.bench.dispatcher.detached, scene.bench.seen

@@ -364,6 +364,7 @@ async def test_the_events_of_calls_that_a_drain_cuts_are_written_too(*, works: b
     journal.write()
     report = await task
     assert call.reason == "CANCELLED"
+    assert [run.hook for run in bench.link.runs] == ["slow"]
     assert len(report.kept) == int(works)
     assert len(journal.rows) == int(works)
     assert_adds_up(bench)

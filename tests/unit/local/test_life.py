@@ -90,6 +90,16 @@ async def test_telemetry_that_takes_longer_than_the_drain_timeout_is_given_up_an
     assert "undelivered" in caplog.text
 
 
+async def test_a_journal_that_is_configured_is_not_used_and_that_is_logged(
+    caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    journal = tmp_path / "journal.sqlite"
+    async with local.aio.Client(Telemetry(), config={"detached": {"journal": str(journal)}}):
+        pass
+    assert f"journal_not_used path={journal}" in caplog.text
+    assert not journal.exists()
+
+
 async def test_leaving_the_client_ends_calls_under_way_with_an_error() -> None:
     waiting = Waiting()
 
