@@ -47,6 +47,12 @@ format: sync ## Format the Python and proto files, and apply the safe fixes of t
 	@$(BIN)/ruff format .
 	@$(BIN)/buf format --write
 
+.PHONY: docs
+docs: sync ## Write the pages that are generated from the code
+	@$(BIN)/python -c 'from sidehook_server.config import render_reference; print(render_reference(), end="")' \
+		> docs/configuration.md
+	@$(BIN)/python tools/failures_page.py
+
 .PHONY: test
 test: ## Set up and run the tests, except the suites that only `make ci` runs
 	@start=$$(date +%s); $(MAKE) --quiet .venv/.synced; synced=$$(date +%s); \

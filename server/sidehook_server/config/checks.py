@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from sidehook._catalogue import CATALOGUE
+from sidehook._types import Mode
 from sidehook_server.config.kinds import socket_path_problem
 from sidehook_server.config.model import (
     Address,
@@ -15,6 +16,7 @@ from sidehook_server.config.model import (
 )
 from sidehook_server.config.naming import did_you_mean
 from sidehook_server.config.problems import Place, Problem
+from sidehook_server.modes import MODES
 
 
 def check(config: Config, places: Mapping[str, Place], *, source: str) -> Iterator[Problem]:
@@ -98,8 +100,14 @@ def _hook(
 ) -> Iterator[tuple[str, str]]:
     if hook.hook_type is not None:
         yield from _declared(f"{path}.type", hook.hook_type, config)
+    yield from _observing(path, hook)
     if not hook.required:
         return
+    if hook.shadow:
+        yield (
+            f"{path}.shadow",
+            "a hook in shadow decides nothing, and cannot be required; remove one of the two",
+        )
     if hook.scope:
         yield (
             f"{path}.scope",
@@ -109,6 +117,23 @@ def _hook(
         yield (
             f"{path}.required",
             "the worker is optional, and its hook cannot be required; remove one of the two",
+        )
+
+
+def _observing(path: str, hook: HookConfig) -> Iterator[tuple[str, str]]:
+    """What goes with some modes only."""
+    if hook.mode is None:
+        return
+    if hook.sample is not None and not (hook.shadow or MODES[hook.mode].observes):
+        yield (
+            f"{path}.sample",
+            f"a {hook.mode} hook sees every call; remove `sample`, or let it observe with "
+            "`shadow: true`",
+        )
+    if hook.requires_final_payload and hook.mode is not Mode.SEQUENTIAL:
+        yield (
+            f"{path}.requires_final_payload",
+            f"only sequential hooks may require the final payload, not {hook.mode}; remove it",
         )
 
 

@@ -12,6 +12,7 @@ from typing import Final, Generic, TypeVar
 
 from sidehook._types import Mode, OnError, OnRejected
 from sidehook_server.config import naming
+from sidehook_server.config.conditions import condition_problem
 from sidehook_server.config.model import KIB, MIB, Address, OnDowngrade, UndeclaredTypes
 from sidehook_server.config.problems import WrongValueError
 
@@ -211,6 +212,7 @@ def _show_mode(value: object) -> str:
     return f"{value:04o}"
 
 
+CONDITION: Final = text_kind("CEL expression", condition_problem)
 NAME_OF_WORKER: Final = text_kind("name", naming.worker_name_problem)
 NAME_OF_HOOK: Final = text_kind("name", naming.hook_name_problem)
 NAME_OF_TYPE: Final = text_kind("hook type", naming.hook_type_problem)

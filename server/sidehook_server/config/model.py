@@ -14,6 +14,7 @@ from typing import Final
 
 from sidehook._manifest import ErrorPolicy
 from sidehook._types import Mode, OnRejected
+from sidehook_server.pipeline.breaker import BreakerSettings
 from sidehook_server.pipeline.model import CallSettings
 
 KIB = 1024
@@ -97,8 +98,9 @@ class HookTypeConfig:
 class HookConfig:
     """The operator's word on one hook; None leaves a term to its worker.
 
-    `scope` empty: the hook runs for every call, whatever its worker says. `hook_type`
-    says which calls fail while a required hook was never registered.
+    `scope` or `condition` empty: the hook runs for every call, whatever its worker says.
+    `shadow`: it observes only. `hook_type` says which calls fail while a required hook
+    was never registered.
     """
 
     name: str
@@ -109,6 +111,10 @@ class HookConfig:
     on_error: ErrorPolicy | None = None
     on_rejected: OnRejected | None = None
     scope: str | None = None
+    condition: str | None = None
+    sample: float | None = None
+    requires_final_payload: bool | None = None
+    shadow: bool = False
     required: bool = False
 
 
@@ -147,6 +153,7 @@ class LimitsConfig:
     default_budget: float = 10.0
     margin: float = 0.020
     observer_share: float = 0.2
+    max_extension: float = 5.0
     list_lease: float = 2.0
     drain_timeout: float = 10.0
 
@@ -164,6 +171,7 @@ class Config:
     workers: Mapping[str, WorkerConfig] = field(default_factory=dict)
     worker_sockets: str | None = None
     limits: LimitsConfig = field(default_factory=LimitsConfig)
+    breaker: BreakerSettings = field(default_factory=BreakerSettings)
     payload_on_block: bool = False
     on_downgrade: OnDowngrade = OnDowngrade.REFUSE
     source: str = ""
@@ -178,6 +186,8 @@ class Config:
             observer_share=limits.observer_share,
             payload_on_block=self.payload_on_block,
             max_state_bytes=limits.max_state_bytes,
+            max_extension=limits.max_extension,
+            breaker=self.breaker,
         )
 
     def accepts_downgrade(self, worker: str) -> bool:

@@ -6,9 +6,8 @@ of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
-from types import MappingProxyType
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, fields
 from typing import Any, Final, TypeAlias
 
 from sidehook._types import FailureClass
@@ -22,6 +21,7 @@ from sidehook_server.config.model import (
     Listen,
     WorkerConfig,
 )
+from sidehook_server.pipeline.breaker import BreakerSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +39,12 @@ Values: TypeAlias = dict[str, Any]
 class Section:
     """Keys of their own below a key. `model` has their attributes and defaults.
 
-    `make` makes of them what the key above is set to. `refused` are keys that are
-    known and not taken, with the reason.
+    `make` makes of them what the key above is set to.
     """
 
     keys: tuple[Key, ...]
     model: type
     make: Callable[[Values], object]
-    refused: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,18 +86,6 @@ class Key:
 POLICY_KEYS: Final = ("default", *(str(kind) for kind in FailureClass))
 """The keys of an `on_error` that is written by failure class."""
 
-UNSUPPORTED: Final[Mapping[str, str]] = {
-    name: f"{what} not supported by this version of the sidecar; remove the key"
-    for name, what in {
-        "condition": "conditions are",
-        "sample": "sampling is",
-        "shadow": "shadowing is",
-        "disable": "disabling a hook is",
-        "requires_final_payload": "final-payload gates are",
-    }.items()
-}
-"""Terms of a hook that a later version will take."""
-
 AS_DECLARED: Final = "as its worker says"
 
 HOOK: Final = Section(
@@ -125,8 +111,9 @@ HOOK: Final = Section(
             "on_error",
             Policy(),
             "What its failure does to the call: `fail` ends it with an error, `ignore` goes on "
-            "and records it. One word for every failure, or a mapping with a word for each "
-            "class (`unreachable`, `timeout`, `raised`, `malformed`, `overloaded`, "
+            "and records it, `disable` does so too and leaves the hook out on that instance "
+            "until a probe of it succeeds. One word for every failure, or a mapping with a word "
+            "for each class (`unreachable`, `timeout`, `raised`, `malformed`, `overloaded`, "
             "`circuit_open`) and `default` for the others.",
             default=AS_DECLARED,
         ),
@@ -145,6 +132,33 @@ HOOK: Final = Section(
             default=AS_DECLARED,
         ),
         Key(
+            "condition",
+            kinds.CONDITION,
+            "A CEL expression over context and payload; the hook is skipped where it is false. "
+            "Empty (`''`): it runs for every call, whatever its worker says.",
+            default=AS_DECLARED,
+        ),
+        Key(
+            "sample",
+            kinds.SHARE,
+            "The share of sessions whose calls it sees; for hooks that observe only: mode audit "
+            "or fire_and_forget, or in shadow.",
+            default=AS_DECLARED,
+        ),
+        Key(
+            "requires_final_payload",
+            kinds.BOOLEAN,
+            "A sequential hook runs behind everything that modifies, may block, and may not "
+            "modify.",
+            default=AS_DECLARED,
+        ),
+        Key(
+            "shadow",
+            kinds.BOOLEAN,
+            "The hook runs where it would, and nothing comes of its answer: the receipt says what "
+            "it would have done.",
+        ),
+        Key(
             "required",
             kinds.BOOLEAN,
             "Calls of its type fail while it was never registered; every failure of it ends the "
@@ -153,7 +167,6 @@ HOOK: Final = Section(
     ),
     HookConfig,
     lambda values: HookConfig(**values),
-    refused=UNSUPPORTED,
 )
 
 WORKER: Final = Section(
@@ -311,7 +324,14 @@ LIMITS: Final = Section(
         Key(
             "observer_share",
             kinds.SHARE,
-            "The part of a call's remaining time that its AUDIT hooks may spend together.",
+            "The part of a call's remaining time that its AUDIT hooks and those in shadow may "
+            "spend together.",
+        ),
+        Key(
+            "max_extension",
+            kinds.DURATION,
+            "How much more time a hook may get at most when it asks for more, once, out of what "
+            "is left of the call.",
         ),
         Key(
             "list_lease",
@@ -326,6 +346,27 @@ LIMITS: Final = Section(
     ),
     LimitsConfig,
     lambda values: LimitsConfig(**values),
+)
+
+BREAKER: Final = Section(
+    (
+        Key("failures", kinds.COUNT, "How many failures in a row open it."),
+        Key(
+            "pause",
+            kinds.DURATION,
+            "How long it then keeps runs away, until one is let through as a probe. Twice as long "
+            "after each probe that fails.",
+        ),
+        Key("longest_pause", kinds.DURATION, "How long at most."),
+        Key(
+            "jitter",
+            kinds.SHARE,
+            "By which random part of itself a pause is longer or shorter, so that sidecars do not "
+            "probe in step.",
+        ),
+    ),
+    BreakerSettings,
+    lambda values: BreakerSettings(**values),
 )
 
 CONFIG: Final = Section(
@@ -367,6 +408,12 @@ CONFIG: Final = Section(
         ),
         Key("worker_sockets", WORKER_SOCKETS, "Workers found by their sockets."),
         Key("limits", LIMITS, "How much of everything, at most."),
+        Key(
+            "breaker",
+            BREAKER,
+            "The circuit breaker of each hook on each instance of its worker: failures of class "
+            "timeout, raised and malformed open it, and it heals by itself.",
+        ),
         Key(
             "payload_on_block",
             kinds.BOOLEAN,

@@ -23,6 +23,7 @@ from sidehook_server.dispatch.snapshot import Snapshot
 from sidehook_server.dispatch.waiting import Waiter
 from sidehook_server.pipeline.answers import size_of
 from sidehook_server.pipeline.model import DetachedWork
+from sidehook_server.policy import consequence
 
 _log: Final = logging.getLogger("sidehook.dispatch")
 
@@ -32,6 +33,7 @@ _RETRY_SECONDS: Final = 0.05
 _LOSSES: Final = {
     FailureClass.UNREACHABLE: DetachedLoss.UNREACHABLE,
     FailureClass.TIMEOUT: DetachedLoss.TIMEOUT,
+    FailureClass.CIRCUIT_OPEN: DetachedLoss.CIRCUIT_OPEN,
 }
 
 
@@ -148,12 +150,13 @@ class DetachedQueue:
             if failure.failure_class is FailureClass.OVERLOADED:
                 self._put_back(event)
                 return
-            self._fail(event, failure, DetachedLoss.UNREACHABLE)
+            self._fail(event, failure, _LOSSES.get(failure.failure_class, DetachedLoss.UNREACHABLE))
 
     def answered(self, event: LaneEvent, attempt: Attempt, result: HookResult) -> None:
         """The hook of an event answered."""
         failure = failure_in_answer(attempt, event.work, result, self._services.observer)
         if failure is None:
+            attempt.settle()
             self.counts.delivered += 1
             seconds = self._now() - event.accepted_at
             self._services.observer.detached_delivered(event.work.hook, seconds)
@@ -202,6 +205,9 @@ class DetachedQueue:
         self._services.sweeper.wake(lane, self._now() + _RETRY_SECONDS)
 
     def _fail(self, event: LaneEvent, failure: HookFailure, cause: DetachedLoss) -> None:
+        hook, kind = event.work.hook, failure.failure_class
+        follows = consequence(kind, hook.on_error[kind], may_end_call=False)
+        event.attempt.blame(kind, opens_circuit=follows.opens_circuit)
         self.counts.failed += 1
         self._lose(event.work, cause, failure)
         self._forget(event)
@@ -210,6 +216,7 @@ class DetachedQueue:
         sent = event in event.lane.running
         if sent:
             event.cancel()
+            event.attempt.settle()
         else:
             self._stop_waiting(event)
         self.counts.undelivered += 1

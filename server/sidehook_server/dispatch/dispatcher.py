@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -12,6 +13,7 @@ from typing import Final, Protocol
 from sidehook._call import CallAnswer, CallFailure, CallRequest, Receipt
 from sidehook_server.dispatch import admission
 from sidehook_server.dispatch.account import account_for
+from sidehook_server.dispatch.breakers import Breakers
 from sidehook_server.dispatch.detached import DetachedLimits, DetachedQueue, Undelivered
 from sidehook_server.dispatch.driver import CallDriver, OnAnswer
 from sidehook_server.dispatch.links import LinkTable
@@ -70,12 +72,18 @@ class Dispatcher:
         limits: DispatchLimits | None = None,
     ) -> None:
         self._limits = limits or DispatchLimits()
+        observer = observer or NullObserver()
+        self.breakers: Final = Breakers(
+            lambda: registry().settings.breaker, random=random.random, observer=observer
+        )
+        links.on_leave(self.breakers.forget)
         self._services = Services(
             clock=clock,
             sweeper=Sweeper(clock),
             router=Router(links),
+            breakers=self.breakers,
             registry=registry,
-            observer=observer or NullObserver(),
+            observer=observer,
         )
         self.detached: Final = DetachedQueue(self._services, self._limits.detached)
         self._calls: dict[CallDriver, None] = {}

@@ -26,6 +26,7 @@ from sidehook._call import CallAnswer, CallFailure, CallRequest, ReceiptLine, Vi
 from sidehook_server.dispatch.observer import DetachedLoss, FrameDrop, GuardMissed
 from sidehook_server.ops.children import Children
 from sidehook_server.pipeline.answers import size_of
+from sidehook_server.pipeline.breaker import BreakerState
 from sidehook_server.pipeline.model import PlannedHook
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -135,6 +136,12 @@ class Metrics:
         self._not_kept = self._counter(
             "sidehook_state_not_kept", "Changes that a restart of the sidecar will not know of."
         )
+        self._circuits = self._counter(
+            "sidehook_circuit_changes",
+            "Circuit breakers that opened, let a probe through, or closed.",
+            *_HOOK,
+            "state",
+        )
         self._accepted = self._counter(
             "sidehook_detached_accepted", "Detached events taken into the queue.", *_HOOK
         )
@@ -213,6 +220,10 @@ class Metrics:
     def frame_dropped(self, worker: str, cause: FrameDrop) -> None:
         """A frame of a worker was dropped."""
         self._dropped.of(self._names.worker(worker), cause).inc()
+
+    def circuit_changed(self, hook: PlannedHook, state: BreakerState) -> None:
+        """The circuit breaker of a hook on one instance opened, probes, or closed."""
+        self._circuits.of(*self._names.hook(hook.worker, hook.name), state).inc()
 
     def detached_accepted(self, hook: PlannedHook) -> None:
         """A detached event is in the queue."""

@@ -49,6 +49,7 @@ def state_view(parts: Parts) -> dict[str, JSON]:
             "failed": counts.failed,
             "shed": counts.shed,
         },
+        "circuits": [dict(open_one._asdict()) for open_one in parts.dispatcher.breakers],
         **parts.registry().view(),
     }
 
@@ -65,6 +66,11 @@ def gauges(parts: Parts) -> Collection[GaugeMetricFamily]:
         ("sidehook_generation", "The generation of the registry.", registry.generation),
         ("sidehook_detached_waiting", "Detached events that wait.", detached.waiting),
         ("sidehook_detached_running", "Detached events that a worker has.", detached.running),
+        (
+            "sidehook_circuits_open",
+            "Hooks that are kept from an instance after failures there.",
+            sum(1 for _ in parts.dispatcher.breakers),
+        ),
         ("sidehook_hooks_unreachable", "Hooks nobody serves.", len(unreachable(registry))),
         ("sidehook_ready", "1 when calls are taken.", int(parts.health.is_ready)),
     )

@@ -116,6 +116,10 @@ def _hook(hook: PlannedHook) -> dict[str, JSON]:
         "fields": None if hook.fields is None else _texts(sorted(hook.fields)),
         "idempotent": hook.idempotent,
         "required": hook.required,
+        "condition": None if hook.condition is None else hook.condition.source,
+        "sample": hook.sample,
+        "requires_final_payload": hook.final_payload,
+        "shadow": hook.in_shadow,
     }
 
 
@@ -132,6 +136,8 @@ def _plan(registry: Registry, plan: Plan) -> dict[str, JSON]:
                 "mode": hook.mode.value,
                 "priority": hook.priority,
                 "scope": hook.scope,
+                "shadow": hook.in_shadow,
+                "requires_final_payload": hook.final_payload,
                 "instances": len(registry.candidates(hook)),
             }
             for hook in plan.hooks

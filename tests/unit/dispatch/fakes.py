@@ -15,6 +15,7 @@ from sidehook_server.dispatch.dispatcher import CallHandle, Dispatcher, Dispatch
 from sidehook_server.dispatch.link import RunSink
 from sidehook_server.dispatch.links import LinkTable
 from sidehook_server.dispatch.observer import DetachedLoss, FrameDrop, GuardMissed
+from sidehook_server.pipeline.breaker import BreakerState
 from sidehook_server.pipeline.model import CallSettings, PlannedHook
 from sidehook_server.pipeline.plan import Plan, compile_plan
 
@@ -137,6 +138,14 @@ class FakeRun:
         self._end()
         self.cancelled = True
 
+    def begin(self) -> None:
+        """The worker calls the hook."""
+        self._sink.begun()
+
+    def ask_for(self, seconds: float) -> None:
+        """The hook asks for more time."""
+        self._sink.extended(seconds)
+
     def _end(self) -> None:
         if self in self.link.under_way:
             self.link.under_way.remove(self)
@@ -151,6 +160,7 @@ class FakeLink:
         self.instance = f"{worker}@{link_id}"
         self.healthy = True
         self.draining = False
+        self.tells_begin = False
         self.refuses: HookFailure | None = None
         self.raises: Exception | None = None
         self.runs: list[FakeRun] = []
@@ -226,6 +236,7 @@ class Recorder:
     accepted: list[str] = field(default_factory=list)
     delivered: list[str] = field(default_factory=list)
     lost: list[tuple[str, DetachedLoss]] = field(default_factory=list)
+    circuits: list[tuple[str, BreakerState]] = field(default_factory=list)
 
     def call_finished(self, request: CallRequest, answer: CallAnswer, seconds: float) -> None:
         self.finished.append(answer)
@@ -250,6 +261,9 @@ class Recorder:
 
     def frame_dropped(self, worker: str, cause: FrameDrop) -> None:
         self.dropped.append(cause)
+
+    def circuit_changed(self, hook: PlannedHook, state: BreakerState) -> None:
+        self.circuits.append((hook.name, state))
 
     def detached_accepted(self, hook: PlannedHook) -> None:
         self.accepted.append(hook.name)

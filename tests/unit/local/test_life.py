@@ -178,7 +178,7 @@ def test_the_blocking_client_takes_calls_from_many_threads() -> None:
 def unknown_type(payload: Payload, ctx: Context) -> None: ...
 
 
-@hook(TYPE, name="conditional", condition="true")
+@hook(TYPE, name="conditional", condition="payload.")
 def conditional(payload: Payload, ctx: Context) -> None: ...
 
 
@@ -266,7 +266,7 @@ async def test_the_operator_s_file_is_the_configuration(tmp_path: Path) -> None:
     )
     async with local.aio.Client(Worker("guards", first), config=file) as hooks:
         answer = await hooks.invoke(TYPE, component_type="forbidden")
-        assert outcomes(answer.receipt) == {"first": "block_suppressed"}
+        assert outcomes(answer.receipt) == {"first": "would_block"}
         with pytest.raises(RequiredHookMissingError, match="elsewhere"):
             await hooks.invoke("tool_pre_invoke", name="ls")
 

@@ -42,6 +42,7 @@ class FakeLink:
     in_flight = 0
     healthy = True
     draining = False
+    tells_begin = False
 
     def __init__(self) -> None:
         self.notices: asyncio.Queue[Notice] = asyncio.Queue()

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from sidehook._manifest import ErrorPolicy
-from sidehook._types import FailureClass, Mode, OnError
+from sidehook._types import Mode
 from sidehook_server.config.model import HookConfig, UndeclaredTypes, WorkerConfig
 from sidehook_server.config.naming import MAX_HOOKS
 from sidehook_server.registry import transitions
@@ -28,19 +27,19 @@ BAD_HOOKS: dict[str, tuple[dict[str, Any], str]] = {
     "no time": ({"timeout": 0.0}, "field timeout: 0 s is out of range; use over 0 and up to 3600"),
     "too much time": ({"timeout": 3600.5}, "field timeout: 3600.5 s is out of range"),
     "no number of seconds": ({"timeout": float("nan")}, "field timeout: nan s is out of range"),
-    "disable": (
-        {"on_error": ErrorPolicy(default=OnError.DISABLE)},
-        "field on_error: disable is not supported by this version of the sidecar",
+    "an empty condition": ({"condition": ""}, "field condition: it is empty; write a CEL"),
+    "a condition that is no CEL": ({"condition": "payload."}, "field condition: "),
+    "a condition on a field that the hook does not receive": (
+        {"condition": "payload.a == 1", "fields": ("b",)},
+        "field condition: it names a, and the hook receives only b; add them to the hook's fields",
     ),
-    "disable for one class": (
-        {"on_error": ErrorPolicy(overrides={FailureClass.RAISED: OnError.DISABLE})},
-        "field on_error: disable is not supported",
+    "a sample that is no share": (
+        {"sample": 2.0, "mode": Mode.AUDIT},
+        "field sample: 2 is no share; use over 0 and up to 1",
     ),
-    "a condition": ({"condition": "true"}, "field condition: conditions are not supported"),
-    "a sample": ({"sample": 0.5}, "field sample: sampling is not supported"),
-    "a final-payload gate": (
-        {"requires_final_payload": True},
-        "field requires_final_payload: final-payload gates are not supported",
+    "a sample of a guard": (
+        {"sample": 0.5},
+        "field sample: a SEQUENTIAL hook sees every call; leave it out, or observe in mode AUDIT",
     ),
     "a final-payload gate that is none": (
         {"requires_final_payload": True, "mode": Mode.AUDIT},
@@ -76,7 +75,11 @@ def test_a_bad_worker_name_is_refused(name: str) -> None:
 
 
 def test_every_problem_of_a_manifest_is_reported_at_once() -> None:
-    hooks = (a_hook("a", timeout=0.0), a_hook("a", "nowhere"), a_hook("b", condition="x", sample=1))
+    hooks = (
+        a_hook("a", timeout=0.0),
+        a_hook("a", "nowhere"),
+        a_hook("b", condition="x ==", sample=1),
+    )
     manifest = a_manifest(*hooks, worker="w w", tenant="\n", instance="i" * 300)
     sidecar = Scripted()
     sidecar.apply(transitions.attached(sidecar.registry, "one", manifest))
