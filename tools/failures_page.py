@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from sidehook._types import FailureClass, OnError
-from sidehook_server.modes import PHASES, ModeRow, Schedule
+from sidehook_server.modes import PHASES, Schedule
 from sidehook_server.policy import CLASSES, consequence
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "failures.md"
@@ -25,7 +25,7 @@ def page(text: str) -> str:
 
 
 def _consequences() -> list[str]:
-    names = [_name(row) for row in PHASES]
+    names = [f"{row.name} (default `{row.default_on_error}`)" for row in PHASES]
     return [
         f"| failure | `on_error` | {' | '.join(names)} | in shadow |",
         f"|---|---|{'---|' * (len(names) + 1)}",
@@ -50,11 +50,6 @@ def _cell(kind: FailureClass, action: OnError, *, may_end_call: bool) -> str:
     if follows.opens_circuit:
         words.append("hook left out")
     return ", ".join(words)
-
-
-def _name(row: ModeRow) -> str:
-    default = f" (default `{row.default_on_error}`)"
-    return ("final-payload gate" if row.final_payload else row.mode) + default
 
 
 def _classes() -> list[str]:

@@ -48,6 +48,11 @@ class ModeRow:
     default_timeout: float = 5.0
     final_payload: bool = False
 
+    @property
+    def name(self) -> str:
+        """What people call it: the mode's name, but for the gates."""
+        return "final_payload_gate" if self.final_payload else self.mode
+
 
 PHASES: Final = (
     ModeRow(

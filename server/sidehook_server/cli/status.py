@@ -28,7 +28,11 @@ def show_status(admin: str, *, as_json: bool) -> int:
         print(json.dumps(state, indent=2))
     else:
         _show(Console(), state)
-    return Exit.OK
+    return Exit.OK if _is_well(state) else Exit.NO
+
+
+def _is_well(state: _Object) -> bool:
+    return state["ready"] is True and not state["degraded"] and not state["circuits"]
 
 
 def _show(console: Console, state: _Object) -> None:
@@ -39,6 +43,11 @@ def _show(console: Console, state: _Object) -> None:
     console.print(_workers(cast(list[_Object], state["workers"])))
     for name, plan in cast(dict[str, _Object], state["hook_types"]).items():
         console.print(_hooks(name, cast(list[_Object], plan["hooks"])))
+    for circuit in cast(list[_Object], state["circuits"]):
+        console.print(
+            f"circuit {circuit['state']}: {circuit['hook']} at {circuit['instance']}",
+            highlight=False,
+        )
     for sentence in cast(list[str], state["degraded"]):
         console.print(f"degraded: {sentence}", highlight=False)
 
@@ -54,7 +63,9 @@ def _workers(workers: list[_Object]) -> Table:
 
 def _hooks(hook_type: str, hooks: list[_Object]) -> Table:
     columns = ("hook", "mode", "priority", "scope", "instances")
-    table = Table(*columns, title=hook_type, title_justify="left")
+    table = Table(*columns, "remarks", title=hook_type, title_justify="left")
     for hook in hooks:
-        table.add_row(*("" if hook[column] is None else str(hook[column]) for column in columns))
+        cells = ["" if hook[column] is None else str(hook[column]) for column in columns]
+        marks = ("shadow", "requires_final_payload")
+        table.add_row(*cells, ", ".join(mark for mark in marks if hook[mark]))
     return table

@@ -6,11 +6,12 @@ import asyncio
 import logging
 import random
 import secrets
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
-from sidehook._call import CallAnswer, CallFailure, CallRequest, Receipt
+from sidehook._call import CallAnswer, CallContext, CallFailure, CallRequest, Receipt
 from sidehook_server.dispatch import admission
 from sidehook_server.dispatch.account import account_for
 from sidehook_server.dispatch.breakers import Breakers
@@ -86,6 +87,7 @@ class Dispatcher:
             observer=observer,
         )
         self.detached: Final = DetachedQueue(self._services, self._limits.detached)
+        self.scope_calls: Final[Counter[tuple[str, str]]] = Counter()
         self._calls: dict[CallDriver, None] = {}
         self._all_answered = Waiter(self._services.sweeper, lambda: not self._calls)
         self._draining = False
@@ -181,6 +183,7 @@ class Dispatcher:
         unknown_scopes: tuple[str, ...] = ()
         if context.scopes:
             unknown_scopes = snapshot.unknown_scopes(context.tenant, context.scopes)
+            self._count_scopes(context, unknown_scopes)
         call = Call(
             plan,
             request,
@@ -202,6 +205,12 @@ class Dispatcher:
         self._calls[driver] = None
         driver.begin()
         return driver
+
+    def _count_scopes(self, context: CallContext, unknown: tuple[str, ...]) -> None:
+        """Counts the calls in each scope that hooks are in; the operator's hooks bound them."""
+        for scope in context.scopes:
+            if scope not in unknown:
+                self.scope_calls[context.tenant, scope] += 1
 
     def _finished(self, driver: CallDriver) -> None:
         self._calls.pop(driver, None)

@@ -49,6 +49,10 @@ def state_view(parts: Parts) -> dict[str, JSON]:
             "failed": counts.failed,
             "shed": counts.shed,
         },
+        "scope_calls": [
+            {"tenant": tenant, "scope": scope, "calls": calls}
+            for (tenant, scope), calls in sorted(parts.dispatcher.scope_calls.items())
+        ],
         "circuits": [dict(open_one._asdict()) for open_one in parts.dispatcher.breakers],
         **parts.registry().view(),
     }

@@ -138,7 +138,7 @@ def losses(old: PlannedHook, new: PlannedHook) -> tuple[str, ...]:
 
 def _losses(old: PlannedHook, new: PlannedHook) -> Iterator[str]:
     if lost := _POWERS[old.rights] - _POWERS[new.rights]:
-        modes = f"{_name(old.rights)} -> {_name(new.rights)}"
+        modes = f"{old.rights.name} -> {new.rights.name}"
         yield f"mode {modes} can no longer {' or '.join(sorted(lost))}"
     yield from _let_through(old.on_error, new.on_error)
     if new.scope is not None and (old.scope, old.tenant) != (new.scope, new.tenant):
@@ -149,10 +149,6 @@ def _losses(old: PlannedHook, new: PlannedHook) -> Iterator[str]:
         yield f"sample {old.sample:g} -> {new.sample:g}"
     if old.on_rejected is OnRejected.ERROR and new.on_rejected is OnRejected.DROP:
         yield "on_rejected error -> drop"
-
-
-def _name(row: ModeRow) -> str:
-    return f"{row.mode} (final payload)" if row.final_payload else row.mode
 
 
 def _let_through(

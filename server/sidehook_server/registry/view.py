@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from sidehook._types import JSON
-from sidehook_server.pipeline.model import PlannedHook
 from sidehook_server.pipeline.plan import Plan
+from sidehook_server.registry.hook_view import hook_view
 from sidehook_server.registry.worker import Link, Worker
 
 if TYPE_CHECKING:
@@ -30,6 +30,11 @@ def registry_view(registry: Registry) -> dict[str, JSON]:
             name: _plan(registry, plan)
             for name, plan in sorted(registry.plans.items())
             if plan.hooks or plan.missing or name in registry.config.hook_types
+        },
+        "settings": {
+            "default_budget_seconds": registry.settings.default_budget,
+            "margin_seconds": registry.settings.margin,
+            "observer_share": registry.settings.observer_share,
         },
         "scope_handles": {
             "live": len(registry.scopes.live),
@@ -83,7 +88,7 @@ def _worker(registry: Registry, name: str) -> dict[str, JSON]:
         "seen": name in registry.seen,
         "instances": [_link(link) for link in worker.links.values()],
         "hooks": [
-            {**_hook(hook.terms), "links": _texts(worker.routes[key])}
+            {**hook_view(hook.terms), "links": _texts(worker.routes[key])}
             for key, hook in sorted(worker.hooks.items())
         ],
     }
@@ -99,27 +104,6 @@ def _link(link: Link) -> dict[str, JSON]:
         "capabilities": _texts(sorted(manifest.capabilities)),
         "healthy": link.is_healthy,
         "draining": link.is_draining,
-    }
-
-
-def _hook(hook: PlannedHook) -> dict[str, JSON]:
-    return {
-        "name": hook.name,
-        "hook_type": hook.hook_type,
-        "mode": hook.mode.value,
-        "priority": hook.priority,
-        "timeout_seconds": hook.timeout,
-        "on_error": {kind.value: action.value for kind, action in hook.on_error.items()},
-        "on_rejected": hook.on_rejected.value,
-        "tenant": hook.tenant,
-        "scope": hook.scope,
-        "fields": None if hook.fields is None else _texts(sorted(hook.fields)),
-        "idempotent": hook.idempotent,
-        "required": hook.required,
-        "condition": None if hook.condition is None else hook.condition.source,
-        "sample": hook.sample,
-        "requires_final_payload": hook.final_payload,
-        "shadow": hook.in_shadow,
     }
 
 
