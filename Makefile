@@ -18,7 +18,7 @@ LONG_SUITES := test-floor test-mellea demo e2e-polyglot
 
 # What is tested on the oldest dependencies: everything that needs only the client distribution.
 FLOOR_TESTS := tests/contract tests/client tests/unit/client tests/unit/worker tests/unit/testing tests/worker \
-	$(addprefix tests/unit/test_,json.py digest.py frames.py mux.py)
+	$(addprefix tests/unit/test_,json.py digest.py frames.py mux.py tls_files.py)
 
 # The interpreter is the user's own; uv would fetch one from elsewhere.
 export UV_PYTHON_DOWNLOADS := never

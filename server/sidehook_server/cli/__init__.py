@@ -123,11 +123,32 @@ def retire(
         str | None,
         typer.Option(help="The sidecar's workers socket: unix:///path or host:port."),
     ] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(help="The token that the worker's name is bound to.", metavar="FILE"),
+    ] = None,
+    tls_ca: Annotated[
+        Path | None,
+        typer.Option(help="On TCP: the authorities of the sidecar's certificate.", metavar="FILE"),
+    ] = None,
+    tls_cert: Annotated[
+        Path | None, typer.Option(help="On TCP: the certificate to show.", metavar="FILE")
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option(help="On TCP: its private key.", metavar="FILE")
+    ] = None,
+    tls_server_name: Annotated[
+        str, typer.Option(help="On TCP: the name in the sidecar's certificate.", metavar="NAME")
+    ] = "",
 ) -> None:
     """Take hooks out of the plan for good. Until then a guard that is gone fails calls."""
+    from sidehook._tls import Tls
+    from sidehook.worker._credentials import Credentials
     from sidehook_server.cli.retire import retire_hooks
 
-    raise typer.Exit(retire_hooks(hook, target))
+    tls = Tls(ca=tls_ca, certificate=tls_cert, key=tls_key, server_name=tls_server_name)
+    shown = Credentials(token_file=token_file, tls=None if tls == Tls() else tls)
+    raise typer.Exit(retire_hooks(hook, target, shown))
 
 
 @app.command()

@@ -134,6 +134,16 @@ def _share(text: str, _folder: Path) -> float:
     return share
 
 
+def _digest(text: str, _folder: Path) -> str:
+    if not re.fullmatch(r"[0-9A-Fa-f]{64}", text):
+        # Not repeated: it may well be the token itself.
+        raise WrongValueError(
+            "takes 64 hexadecimal digits, the SHA-256 of the token and never the token: "
+            '`printf %s "$TOKEN" | sha256sum`'
+        )
+    return text.lower()
+
+
 def _file_mode(text: str, _folder: Path) -> int:
     if not re.fullmatch(r"0?o?[0-7]{3}", text):
         raise WrongValueError(f"{text!r} is no file mode; write three octal digits, such as 0660")
@@ -225,6 +235,8 @@ SIZE: Final = Kind("size", _size, show_size)
 COUNT: Final = integer_kind("whole number over 0", low=1, high=10**9)
 PRIORITY: Final = integer_kind("whole number", low=-naming.MAX_PRIORITY, high=naming.MAX_PRIORITY)
 USER_ID: Final = integer_kind("user id", low=0, high=2**32 - 2)
+TOKEN_SHA256: Final = Kind("SHA-256 in hexadecimal digits", _digest)
+CERTIFICATE_NAME: Final = text_kind("DNS name, common name or URI", naming.certificate_problem)
 SHARE: Final = Kind("share, over 0 to 1", _share, lambda value: f"{value:g}")
 FILE_MODE: Final = Kind("file mode", _file_mode, _show_mode)
 PATH: Final = Kind("path", _path)

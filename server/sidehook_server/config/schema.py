@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, Final, TypeAlias
 
+from sidehook._tls import Tls
 from sidehook._types import FailureClass
 from sidehook_server.config import kinds
 from sidehook_server.config.kinds import Kind
@@ -19,6 +20,7 @@ from sidehook_server.config.model import (
     HookTypeConfig,
     LimitsConfig,
     Listen,
+    ListenTls,
     WorkerConfig,
 )
 from sidehook_server.pipeline.breaker import BreakerSettings
@@ -169,6 +171,27 @@ HOOK: Final = Section(
     lambda values: HookConfig(**values),
 )
 
+WORKER_TLS: Final = Section(
+    (
+        Key(
+            "ca",
+            kinds.PATH,
+            "The authorities that its certificate must be from, in PEM.",
+            default="those that gRPC brings",
+        ),
+        Key("certificate", kinds.PATH, "The certificate that the sidecar shows it, in PEM."),
+        Key("key", kinds.PATH, "The private key of `certificate`, in PEM."),
+        Key(
+            "server_name",
+            kinds.TEXT,
+            "The name that its certificate must be for.",
+            default="the host of `target`",
+        ),
+    ),
+    Tls,
+    lambda values: Tls(**values),
+)
+
 WORKER: Final = Section(
     (
         Key(
@@ -182,6 +205,11 @@ WORKER: Final = Section(
             kinds.TARGET,
             "Where the sidecar dials it: `unix:///path/to/worker.sock`, `host:port` or "
             "`dns:///host:port`. Without it the worker attaches by itself.",
+        ),
+        Key(
+            "tls",
+            WORKER_TLS,
+            "Dials a `target` on TCP over TLS; `{}` for an authority that gRPC knows.",
         ),
         Key(
             "optional",
@@ -209,6 +237,20 @@ WORKER: Final = Section(
             "uid",
             kinds.USER_ID,
             "Only processes of this user may register under the name, over a Unix socket.",
+        ),
+        Key(
+            "token_sha256",
+            kinds.TOKEN_SHA256,
+            "Only a worker that attaches with the token of this digest may have the name. It is "
+            "what `sha256sum` makes of the token without a line end behind it; take a random "
+            "token, such as `openssl rand -hex 32` makes.",
+        ),
+        Key(
+            "certificate",
+            kinds.CERTIFICATE_NAME,
+            "Only a worker that attaches over TLS with a certificate of this name may have the "
+            "worker's: a URI (`spiffe://...`) or DNS name among its alternative names, or the "
+            "common name of a certificate that has none. Needs `listen.tls.client_ca`.",
         ),
         Key(
             "hooks",
@@ -246,6 +288,31 @@ HOOK_TYPE: Final = Section(
     lambda values: HookTypeConfig(**values),
 )
 
+LISTEN_TLS: Final = Section(
+    (
+        Key(
+            "certificate",
+            kinds.PATH,
+            "The sidecar's certificate in PEM, with those between it and its authority.",
+            required=True,
+        ),
+        Key(
+            "key",
+            kinds.PATH,
+            "The private key of `certificate` in PEM, without a passphrase.",
+            required=True,
+        ),
+        Key(
+            "client_ca",
+            kinds.PATH,
+            "The authorities, in PEM, that every client and worker on TCP must have a "
+            "certificate from. Without it none is asked for.",
+        ),
+    ),
+    ListenTls,
+    lambda values: ListenTls(**values),
+)
+
 LISTEN: Final = Section(
     (
         Key(
@@ -278,10 +345,16 @@ LISTEN: Final = Section(
             "The address of the HTTP port with `/healthz`, `/metrics` and `/state`, or `off`.",
         ),
         Key(
+            "tls",
+            LISTEN_TLS,
+            "TLS on `tcp` and `tcp_workers`. The files are read at the start, and again for a "
+            "connection that finds them changed: a renewed certificate needs no restart.",
+        ),
+        Key(
             "insecure_tcp",
             kinds.BOOLEAN,
-            "Lets the three addresses above be open to other machines, without TLS. The sidecar "
-            "warns of it at every start.",
+            "Lets addresses be open to other machines without TLS, which `admin` never has. The "
+            "sidecar warns of it at every start.",
         ),
     ),
     Listen,

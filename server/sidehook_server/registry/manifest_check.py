@@ -26,18 +26,19 @@ from sidehook_server.config.naming import (
 from sidehook_server.modes import MODES
 from sidehook_server.registry.declared import DeclaredType
 from sidehook_server.registry.effects import RefusalReason, Refuse
+from sidehook_server.registry.identity import STRANGER, Peer, identity_problems
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registrant:
-    """Who registers, as far as the transport can tell.
+    """Who registers, and as what.
 
-    `peer_uid`: the user of the process, None when it cannot be told.
-    `expected_worker`: the name under which the configuration has the worker's target.
+    `expected_worker`: the name under which the configuration has the worker's target, or
+    which the connection had before.
     `serves_scope`: the hooks are an application's own, for calls that name a handle.
     """
 
-    peer_uid: int | None = None
+    peer: Peer = STRANGER
     expected_worker: str | None = None
     serves_scope: bool = False
 
@@ -52,7 +53,11 @@ def refusal(
 ) -> Refuse | None:
     """Why the manifest is refused, with every problem; None when it is accepted."""
     said = config.workers.get(manifest.worker)
-    identity = tuple(_identity_problems(manifest, registrant, said))
+    identity = tuple(
+        identity_problems(
+            manifest.worker, registrant.peer, said, expected_worker=registrant.expected_worker
+        )
+    )
     checked = _Checked(
         manifest,
         said=None if registrant.serves_scope else said,
@@ -65,30 +70,6 @@ def refusal(
         return None
     reason = RefusalReason.WORKER_IDENTITY if identity else RefusalReason.INVALID_MANIFEST
     return Refuse(reason, problems)
-
-
-def _identity_problems(
-    manifest: WorkerManifest, registrant: Registrant, said: WorkerConfig | None
-) -> Iterator[str]:
-    who = f"worker {shown(manifest.worker)}"
-    expected = registrant.expected_worker
-    if expected is not None and manifest.worker != expected:
-        yield (
-            f"{who}: this connection belongs to worker {expected!r}; "
-            "give the worker that name, or name it so in the sidecar's configuration"
-        )
-    if said is None or said.uid is None:
-        return
-    if registrant.peer_uid is None:
-        yield (
-            f"{who}: the name is bound to user id {said.uid}, which cannot be verified on this "
-            "connection; attach over the sidecar's Unix socket"
-        )
-    elif registrant.peer_uid != said.uid:
-        yield (
-            f"{who}: the name is bound to user id {said.uid}, and this process has "
-            f"{registrant.peer_uid}; run it as that user, or choose another name"
-        )
 
 
 def _worker_problems(manifest: WorkerManifest) -> Iterator[str]:

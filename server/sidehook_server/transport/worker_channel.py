@@ -13,6 +13,9 @@ from sidehook import _wire
 from sidehook._errors import MalformedError
 from sidehook._hello import DescribeRequest
 from sidehook._manifest import Limits, WorkerManifest
+from sidehook._rpc import cause
+from sidehook._tls import Tls, TlsError
+from sidehook._tls_credentials import channel_credentials, channel_options
 from sidehook_server.transport.errors import (
     RefusedError,
     TransportError,
@@ -40,21 +43,14 @@ class NoRunStreamError(Exception):
 
 
 class WorkerChannel:
-    """One gRPC channel to one worker. As a context manager it closes with all its RPCs."""
+    """One gRPC channel to one worker. As a context manager it closes with all its RPCs.
 
-    def __init__(self, target: str, limits: Limits) -> None:
-        self._channel = grpc.aio.insecure_channel(
-            target,
-            options=[
-                (
-                    "grpc.max_receive_message_length",
-                    limits.max_message_bytes + limits.max_batch_bytes,
-                ),
-                ("grpc.max_send_message_length", -1),
-                # Else a new channel inherits the waiting time of the one that failed before.
-                ("grpc.use_local_subchannel_pool", 1),
-            ],
-        )
+    `tls` None: in plain text. Raises WorkerUnreachableError for certificates that cannot
+    be used.
+    """
+
+    def __init__(self, target: str, limits: Limits, tls: Tls | None = None) -> None:
+        self._channel = _opened(target, limits, tls)
         self._describe: UnaryMethod = self._channel.unary_unary(
             f"{_SERVICE}/Describe", request_serializer=None, response_deserializer=None
         )
@@ -99,6 +95,22 @@ class WorkerChannel:
         return RunStream(method())
 
 
+def _opened(target: str, limits: Limits, tls: Tls | None) -> grpc.aio.Channel:
+    options = (
+        ("grpc.max_receive_message_length", limits.max_message_bytes + limits.max_batch_bytes),
+        ("grpc.max_send_message_length", -1),
+        # Else a new channel inherits the waiting time of the one that failed before.
+        ("grpc.use_local_subchannel_pool", 1),
+    )
+    if tls is None:
+        return grpc.aio.insecure_channel(target, options=options)
+    try:
+        credentials = channel_credentials(tls)
+    except TlsError as error:
+        raise WorkerUnreachableError(f"TLS cannot be spoken: {error}") from error
+    return grpc.aio.secure_channel(target, credentials, options=(*options, *channel_options(tls)))
+
+
 class RunStream:
     """One RunStream RPC as messages in and out."""
 
@@ -130,5 +142,5 @@ class RunStream:
 def _translated(error: grpc.aio.AioRpcError) -> TransportError:
     code = error.code()
     kind = _BY_CODE.get(code)
-    what = f"{code.name}: {error.details() or 'no details'}"
+    what = f"{code.name}: {cause(error.details() or '') or 'no details'}"
     return RefusedError(code.name, (what,)) if kind is None else kind(what)

@@ -233,9 +233,10 @@ def test_a_default_socket_path_that_is_too_long_is_told_too(tmp_path: Path) -> N
 @pytest.mark.parametrize("key", ["tcp", "tcp_workers", "admin"])
 def test_an_address_that_is_open_to_other_machines_is_refused(tmp_path: Path, key: str) -> None:
     (said,) = problems(tmp_path, f"listen:\n  {key}: 0.0.0.0:7000")
+    ways = "use 127.0.0.1" if key == "admin" else "set listen.tls, use 127.0.0.1"
     assert said == (
         f"s.yaml:2:3: listen.{key}: 0.0.0.0:7000 is open to other machines, and there is no TLS; "
-        "use 127.0.0.1, or say `insecure_tcp: true` when the network itself is trusted"
+        f"{ways}, or say `insecure_tcp: true` when the network itself is trusted"
     )
 
 

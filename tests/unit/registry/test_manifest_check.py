@@ -11,6 +11,7 @@ from sidehook_server.config.model import HookConfig, UndeclaredTypes, WorkerConf
 from sidehook_server.config.naming import MAX_HOOKS
 from sidehook_server.registry import transitions
 from sidehook_server.registry.effects import RefusalReason
+from sidehook_server.registry.identity import Peer
 from tests.unit.registry.scripted import TYPE, Scripted, a_config, a_hook, a_manifest
 
 BAD_HOOKS: dict[str, tuple[dict[str, Any], str]] = {
@@ -149,7 +150,7 @@ BOUND = a_config(WorkerConfig(name="w", uid=1000, optional=True))
 
 
 def test_a_name_bound_to_a_user_is_given_to_that_user() -> None:
-    assert Scripted(BOUND).attach("one", a_hook(), peer_uid=1000).problems() == ()
+    assert Scripted(BOUND).attach("one", a_hook(), peer=Peer(uid=1000)).problems() == ()
 
 
 @pytest.mark.parametrize(
@@ -157,14 +158,14 @@ def test_a_name_bound_to_a_user_is_given_to_that_user() -> None:
     [(1001, "bound to user id 1000, and this process has 1001"), (None, "cannot be verified")],
 )
 def test_a_name_bound_to_a_user_is_refused_to_others(uid: int | None, problem: str) -> None:
-    sidecar = Scripted(BOUND).attach("one", a_hook(), peer_uid=uid)
+    sidecar = Scripted(BOUND).attach("one", a_hook(), peer=Peer(uid=uid))
     assert problem in sidecar.problems()[0]
     assert sidecar.last.refusal is not None
     assert sidecar.last.refusal.reason is RefusalReason.WORKER_IDENTITY
 
 
 def test_a_link_that_was_let_in_may_declare_itself_anew() -> None:
-    sidecar = Scripted(BOUND).attach("one", a_hook("a"), peer_uid=1000)
+    sidecar = Scripted(BOUND).attach("one", a_hook("a"), peer=Peer(uid=1000))
     assert sidecar.remanifest("one", a_hook("a"), a_hook("b")).problems() == ()
     assert sidecar.candidates("b") == ("one",)
 
