@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Final, Self, TypeAlias
+from typing import Final, Self
 
 import grpc
 import grpc.aio
@@ -13,7 +13,7 @@ from sidehook import _wire
 from sidehook._errors import MalformedError
 from sidehook._hello import DescribeRequest
 from sidehook._manifest import Limits, WorkerManifest
-from sidehook._rpc import cause
+from sidehook._rpc import Rpc, RpcEndedError, cause
 from sidehook._tls import Tls, TlsError
 from sidehook._tls_credentials import channel_credentials, channel_options
 from sidehook_server.transport.errors import (
@@ -27,13 +27,10 @@ from sidehook_server.transport.unary_link import UnaryMethod
 
 _SERVICE: Final = "/sidehook.v1.WorkerService"
 
-_RunStreamMethod: TypeAlias = "grpc.aio.StreamStreamMultiCallable[bytes, bytes]"
-_RunStreamCall: TypeAlias = "grpc.aio.StreamStreamCall[bytes, bytes]"
-
-_BY_CODE: Final[Mapping[grpc.StatusCode, type[WorkerUnreachableError]]] = {
-    grpc.StatusCode.UNAVAILABLE: WorkerUnreachableError,
-    grpc.StatusCode.CANCELLED: WorkerUnreachableError,
-    grpc.StatusCode.DEADLINE_EXCEEDED: WorkerSilentError,
+_BY_CODE: Final[Mapping[str, type[WorkerUnreachableError]]] = {
+    grpc.StatusCode.UNAVAILABLE.name: WorkerUnreachableError,
+    grpc.StatusCode.CANCELLED.name: WorkerUnreachableError,
+    grpc.StatusCode.DEADLINE_EXCEEDED.name: WorkerSilentError,
 }
 """Statuses that mean a connection in trouble; with any other one the worker says no."""
 
@@ -89,10 +86,7 @@ class WorkerChannel:
 
     def run_stream(self) -> RunStream:
         """Opens a stream of runs."""
-        method: _RunStreamMethod = self._channel.stream_stream(
-            f"{_SERVICE}/RunStream", request_serializer=None, response_deserializer=None
-        )
-        return RunStream(method())
+        return RunStream(Rpc(self._channel, f"{_SERVICE}/RunStream"))
 
 
 def _opened(target: str, limits: Limits, tls: Tls | None) -> grpc.aio.Channel:
@@ -114,8 +108,8 @@ def _opened(target: str, limits: Limits, tls: Tls | None) -> grpc.aio.Channel:
 class RunStream:
     """One RunStream RPC as messages in and out."""
 
-    def __init__(self, call: _RunStreamCall) -> None:
-        self._call = call
+    def __init__(self, rpc: Rpc) -> None:
+        self._rpc = rpc
 
     async def read(self) -> bytes | None:
         """The next message, None at the end.
@@ -123,24 +117,28 @@ class RunStream:
         Raises NoRunStreamError, or WorkerUnreachableError when the stream broke.
         """
         try:
-            message = await self._call.read()
-        except grpc.aio.AioRpcError as error:
-            if error.code() is grpc.StatusCode.UNIMPLEMENTED:
-                raise NoRunStreamError from error
-            raise _translated(error) from error
-        return message if isinstance(message, bytes) else None
+            return await self._rpc.read()
+        except RpcEndedError as ended:
+            if ended.code == grpc.StatusCode.OK.name:
+                return None
+            if ended.code == grpc.StatusCode.UNIMPLEMENTED.name:
+                raise NoRunStreamError from ended
+            raise _error(ended.code, ended.why) from ended
 
     async def write(self, batch: bytes) -> None:
-        """Sends one message."""
-        await self._call.write(batch)
+        """Sends one message. Raises RpcEndedError when the stream is over."""
+        await self._rpc.write(batch)
 
     def cancel(self) -> None:
         """Ends the stream."""
-        self._call.cancel()
+        self._rpc.cancel()
 
 
 def _translated(error: grpc.aio.AioRpcError) -> TransportError:
-    code = error.code()
+    return _error(error.code().name, cause(error.details() or "") or "no details")
+
+
+def _error(code: str, why: str) -> TransportError:
     kind = _BY_CODE.get(code)
-    what = f"{code.name}: {cause(error.details() or '') or 'no details'}"
-    return RefusedError(code.name, (what,)) if kind is None else kind(what)
+    what = f"{code}: {why}"
+    return RefusedError(code, (what,)) if kind is None else kind(what)
