@@ -16,8 +16,8 @@ from sidehook_server.conditions.polynomial import Polynomial
 from sidehook_server.conditions.prices import price
 from sidehook_server.conditions.variables import VARIABLES, Seen
 
-_SMALL_OCTETS: Final = 256
-_SMALL_VALUES: Final = 8
+# What could not even take this much would never run.
+_SMALL: Final = {"octets": 64, "values": 4, "widest": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +50,17 @@ class Condition:
         """
         seen = Seen(hook_type, fields, context, end)
         used = [(name, VARIABLES[name], keys) for name, keys in self._names.keys.items()]
-        intake = Intake(self._price, self._limits)
+        intake = Intake(self._limits)
         for _, variable, keys in used:
             variable.take(seen, keys, intake)
-        intake.check()
-        return self._expression.holds(
-            {
-                name: variable.give(seen, keys)
-                for name, variable, keys in used
-                if variable.exists(seen)
-            }
-        )
+        intake.check_making()
+        data = {
+            name: variable.give(seen, keys, intake)
+            for name, variable, keys in used
+            if variable.exists(seen)
+        }
+        intake.check_price(self._price)
+        return self._expression.holds(data)
 
 
 def compile_condition(source: str, *, limits: ConditionLimits = DEFAULT_LIMITS) -> Condition:
@@ -76,7 +76,7 @@ def compile_condition(source: str, *, limits: ConditionLimits = DEFAULT_LIMITS) 
         ) from None
     names = look(source, checked, limits)
     steps = price(checked.root)
-    if steps.at(octets=_SMALL_OCTETS, values=_SMALL_VALUES) > limits.steps:
+    if steps.at(**_SMALL) > limits.steps:
         raise ConditionSyntaxError(
             f"even a small payload could take more than {limits.steps} steps: nest fewer macros, "
             "or move what it decides into the hook"

@@ -32,8 +32,8 @@ class Function:
 def matching(pattern: str) -> Rule:
     """The price of `matches` with this regular expression, which is compiled every time."""
     automaton = weigh(pattern)
-    each = 25 if automaton.words else 80 + 60 * automaton.size
-    compiling = constant(20_000 + 4_000 * automaton.size)
+    each = 25 if automaton.words else 80 + 25 * automaton.size
+    compiling = constant(10_000 + 1_200 * automaton.size)
 
     def price(arguments: tuple[Size, ...]) -> tuple[Polynomial, Size]:
         return compiling + arguments[0].octets * each, SMALL
@@ -85,7 +85,7 @@ def _counted(arguments: tuple[Size, ...]) -> tuple[Polynomial, Size]:
 
 def _searched(arguments: tuple[Size, ...]) -> tuple[Polynomial, Size]:
     text, sought = arguments
-    each = constant(8) + sought.octets * 0.05
+    each = constant(12) + sought.octets * 0.06
     return constant(_FAILED_CALL) + text.octets * each, SMALL
 
 

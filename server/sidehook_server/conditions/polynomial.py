@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import TypeAlias
 
 _Product: TypeAlias = tuple[str, ...]
@@ -38,12 +39,10 @@ class Polynomial:
 
     def at(self, **values: float) -> float:
         """The number it is when every symbol has one."""
-        total = 0.0
-        for product, factor in self.terms.items():
-            for name in product:
-                factor *= values[name]
-            total += factor
-        return total
+        return sum(
+            factor * prod(values[name] for name in product)
+            for product, factor in self.terms.items()
+        )
 
     def summed(self, times: Polynomial, wholes: Mapping[Polynomial, Polynomial]) -> Polynomial:
         """The most that it adds up to when it is reckoned `times` times.

@@ -15,6 +15,10 @@ VALUES: Final = symbol("values")
 """The values in all input: texts, numbers, lists, maps, and the keys of maps."""
 
 
+WIDEST: Final = symbol("widest")
+"""The items of the longest list in all input, or the keys of the largest map."""
+
+
 @dataclass(frozen=True, slots=True)
 class Size:
     """Bounds of a value: its octets, the values in it, and what a loop over it comes to."""
@@ -36,6 +40,8 @@ class Size:
     @property
     def part(self) -> Size:
         """The bounds of anything in it, which may be longer than it but never larger."""
+        if self is INPUT:
+            return self
         return Size(self.octets, self.values, self.values)
 
 
@@ -43,7 +49,8 @@ SMALL: Final = Size(constant(32), ONE, ONE)
 """A number, a truth, a time."""
 
 NOTHING: Final = Size(ZERO, ZERO, ZERO)
-INPUT: Final = Size(OCTETS, VALUES, VALUES)
+INPUT: Final = Size(OCTETS, VALUES, WIDEST)
+"""The input as a whole, and any part of it: neither is longer than what is longest."""
 
 
 def together(sizes: Iterable[Size]) -> Size:
