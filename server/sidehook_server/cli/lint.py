@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
-from rich.console import Console
 from rich.table import Table
 
 from sidehook_server.advice.lint import lint
+from sidehook_server.cli.console import console
 from sidehook_server.cli.exits import Exit
 from sidehook_server.cli.planned import Planned
 
@@ -26,7 +26,7 @@ def show_findings(planned: Planned, *, as_json: bool) -> int:
         table = Table("finding", "hook type", "hook", "what, and what to do")
         for it in findings:
             table.add_row(it.code.value, it.hook_type, it.hook, it.text)
-        Console().print(table)
+        console().print(table)
     else:
         print("nothing to look at")
     return Exit.NO if findings else Exit.OK

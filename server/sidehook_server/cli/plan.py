@@ -17,6 +17,7 @@ from sidehook._errors import EncodeError
 from sidehook._payload import Payload
 from sidehook._types import JSON, FailureClass
 from sidehook_server.advice.forecast import Forecast, Row, forecast
+from sidehook_server.cli.console import console
 from sidehook_server.cli.exits import Exit
 from sidehook_server.cli.planned import Planned
 
@@ -56,7 +57,7 @@ def show_plan(planned: Planned, asked: Asked, *, as_json: bool) -> int:
     if as_json:
         print(json.dumps(_as_json(expected), indent=2))
     else:
-        _show(Console(), asked.hook_type, expected)
+        _show(console(), asked.hook_type, expected)
     return Exit.NO if expected.fails else Exit.OK
 
 
@@ -100,20 +101,19 @@ def _payload(name: str | None) -> Payload:
         raise WrongQuestionError(f"--payload {name}: {error}") from error
 
 
-def _show(console: Console, hook_type: str, expected: Forecast) -> None:
+def _show(out: Console, hook_type: str, expected: Forecast) -> None:
     for sentence in expected.missing:
-        console.print(f"calls fail: {sentence}", highlight=False)
+        out.print(f"calls fail: {sentence}")
     if not expected.rows:
-        console.print(f"no hook is registered for {hook_type}", highlight=False)
+        out.print(f"no hook is registered for {hook_type}")
         return
     table = Table("", "hook", "mode", "turn", "timeout", "over by", "if it fails")
     for number, row in enumerate(expected.rows, 1):
         table.add_row(str(number), *_cells(row))
-    console.print(table)
-    console.print(
+    out.print(table)
+    out.print(
         f"in the worst case answered after {expected.worst_case:.3g} s of a budget of "
         f"{expected.budget:g} s",
-        highlight=False,
     )
 
 

@@ -35,6 +35,11 @@ class Condition:
     _price: Polynomial = field(compare=False, repr=False)
     _limits: ConditionLimits = field(compare=False, repr=False)
 
+    @property
+    def variables(self) -> frozenset[str]:
+        """The variables that the expression looks at; without one it is always the same."""
+        return frozenset(self._names.keys)
+
     def holds(
         self,
         *,
