@@ -18,7 +18,7 @@ LONG_SUITES := test-floor test-mellea demo e2e-polyglot
 
 # What is tested on the oldest dependencies: everything that needs only the client distribution.
 FLOOR_TESTS := tests/contract tests/client tests/unit/client tests/unit/worker tests/unit/testing tests/worker \
-	$(addprefix tests/unit/test_,json.py digest.py frames.py mux.py)
+	$(addprefix tests/unit/test_,json.py digest.py frames.py mux.py tls_files.py)
 
 # The interpreter is the user's own; uv would fetch one from elsewhere.
 export UV_PYTHON_DOWNLOADS := never
@@ -46,6 +46,12 @@ format: sync ## Format the Python and proto files, and apply the safe fixes of t
 	@$(BIN)/ruff check --quiet --fix-only .
 	@$(BIN)/ruff format .
 	@$(BIN)/buf format --write
+
+.PHONY: docs
+docs: sync ## Write the pages that are generated from the code
+	@$(BIN)/python -c 'from sidehook_server.config import render_reference; print(render_reference(), end="")' \
+		> docs/configuration.md
+	@$(BIN)/python tools/failures_page.py
 
 .PHONY: test
 test: ## Set up and run the tests, except the suites that only `make ci` runs

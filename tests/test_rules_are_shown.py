@@ -390,6 +390,28 @@ SHOWN: Mapping[int, Clauses] = {
             "unit/registry/test_laws.py::test_terms_never_become_weaker_without_consent",
             "e2e/test_nothing_is_silent.py::test_a_worker_that_comes_back_weaker_is_refused_its_new_terms_and_told",
         ),
+        "bound to a token": (
+            "unit/registry/test_identity.py::test_a_name_bound_to_a_token_is_refused_to_others",
+            "transport/test_tokens.py::test_without_the_token_the_name_is_refused_logged_and_counted",
+            "transport/test_tokens.py::test_a_token_does_not_go_over_the_network_in_plain_text",
+            "e2e/test_identity.py::test_a_worker_without_the_token_of_its_name_ends_and_one_with_it_serves",
+        ),
+        "bound to a certificate": (
+            "unit/registry/test_identity.py::test_which_names_a_certificate_stands_for",
+            "transport/test_tls.py::test_who_has_no_certificate_of_the_authority_is_refused",
+            "transport/test_tls.py::test_a_name_bound_to_a_certificate_is_given_to_who_shows_it",
+            "transport/test_tls.py::test_a_worker_that_is_not_the_one_of_the_target_is_not_dialled",
+            "e2e/test_identity.py::test_a_bound_name_is_served_called_and_retired_over_tls",
+        ),
+        "bound to a user, where the transport can tell": (
+            "unit/registry/test_manifest_check.py::test_a_name_bound_to_a_user_is_refused_to_others",
+            "transport/test_dial.py::test_a_name_bound_to_a_user_is_checked_against_the_socket_s_process",
+            "transport/test_tls.py::test_the_user_of_a_bound_name_is_told_on_the_socket_beside_tls",
+        ),
+        "a dialled worker is who its target says": (
+            "unit/registry/test_manifest_check.py::test_a_dialled_target_must_answer_with_the_name_it_is_configured_under",
+            "unit/registry/test_identity.py::test_the_name_of_a_dialled_worker_is_not_given_to_one_that_attaches",
+        ),
         "identity and the registration socket": (
             "unit/rpc/test_registry_service.py::test_a_name_that_is_bound_to_another_user_is_refused",
             "e2e/test_bad_input.py::test_a_worker_at_the_door_for_applications_is_sent_to_the_right_one",

@@ -42,6 +42,7 @@ from sidehook._errors import (
 from sidehook._hook_type_info import FieldInfo, HookTypeInfo
 from sidehook._payload import Payload
 from sidehook._results import block, modify
+from sidehook._tls import Tls
 from sidehook._types import CallOutcome, FailureClass, HookOutcome, Mode, OnError, OnRejected
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ __all__ = [
     "Session",
     "SidecarError",
     "SidecarUnavailableError",
+    "Tls",
     "UnknownHookTypeError",
     "UnknownScopeError",
     "Violation",

@@ -75,6 +75,9 @@ class CallEnd:
 class ReceiptLine:
     """What happened to one hook in one call; `duration` in seconds, None when not sent.
 
+    `shadowed`: the operator lets the hook observe only. `payload_digest` is set for
+    final-payload gates: of the payload when their turn came (`sidehook._digest`).
+    `annotations` are the hook's own words for the decision log; they stay in the sidecar.
     `mode` and `outcome` are plain text `unknown(n)` when a newer sidecar sent a value
     that this library does not know.
     """
@@ -90,13 +93,17 @@ class ReceiptLine:
     failure_class: FailureClass | str | None = None
     code: str = ""
     message: str = ""
+    shadowed: bool = False
+    payload_digest: str = ""
+    annotations: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
     """What happened to every hook registered for one call, run or not, in plan order.
 
-    `duration` is the sidecar's time for the call in seconds.
+    `duration` is the sidecar's time for the call in seconds. `payload_digest` is of the
+    payload at the verdict, in calls with final-payload gates.
     """
 
     call_id: str
@@ -106,6 +113,7 @@ class Receipt:
     unknown_scopes: tuple[str, ...] = ()
     development: bool = False
     lines_omitted: int = 0
+    payload_digest: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

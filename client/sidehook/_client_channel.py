@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import grpc.aio
 
 from sidehook._manifest import Limits
+from sidehook._tls_credentials import channel_credentials, channel_options
 
 if TYPE_CHECKING:
     from sidehook._client_settings import Settings
@@ -25,7 +26,14 @@ OPTIONS: Final = (
 
 
 def open_channel(settings: Settings, target: str) -> grpc.aio.Channel:
-    """Return a channel that connects at once or fails at once, for the running loop."""
-    if settings.credentials is None:
+    """Return a channel that connects at once or fails at once, for the running loop.
+
+    Raises TlsError for certificates that cannot be used.
+    """
+    if settings.credentials is not None:
+        return grpc.aio.secure_channel(target, settings.credentials, options=OPTIONS)
+    tls = settings.resolved_tls(target)
+    if tls is None:
         return grpc.aio.insecure_channel(target, options=OPTIONS)
-    return grpc.aio.secure_channel(target, settings.credentials, options=OPTIONS)
+    options = (*OPTIONS, *channel_options(tls))
+    return grpc.aio.secure_channel(target, channel_credentials(tls), options=options)

@@ -106,6 +106,16 @@ def unavailable(target: str, why: str) -> SidecarUnavailableError:
     )
 
 
+def no_tls(target: str, problems: str) -> SidecarUnavailableError:
+    """Return the error for a connection that this client has no usable certificates for."""
+    return SidecarUnavailableError(
+        f"no connection to the sidecar at {target}: TLS cannot be spoken: {problems}",
+        reason="SIDECAR_UNAVAILABLE",
+        failure_class=FailureClass.UNREACHABLE,
+        metadata={"target": target},
+    )
+
+
 def lost(target: str, why: str) -> SidecarUnavailableError:
     """Return the error for a call whose connection broke. Whether hooks ran is unknown."""
     return SidecarUnavailableError(

@@ -19,6 +19,7 @@ from sidehook._client_errors import (
     broken,
     closed,
     failure_error,
+    no_tls,
     not_served,
     refused,
     unavailable,
@@ -28,6 +29,7 @@ from sidehook._client_watch import watch
 from sidehook._errors import MalformedError, SidecarError
 from sidehook._live_list import LiveList
 from sidehook._rpc import RpcEndedError
+from sidehook._tls import TlsError
 
 if TYPE_CHECKING:
     import grpc.aio
@@ -131,7 +133,10 @@ class Link:
         """Connect, and stay until the sidecar drains or is lost. Return why there was no way."""
         target = self._settings.resolved_target()
         stream = CallStream(target, self._tally)
-        channel = open_channel(self._settings, target)
+        try:
+            channel = open_channel(self._settings, target)
+        except TlsError as unusable:
+            return no_tls(target, str(unusable))
         opened = False
         try:
             error = await _open(stream, channel, target)

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from sidehook._client_target import checked_target, default_target
+from sidehook._client_target import checked_target, default_target, tls_for
+from sidehook._tls import Tls
 
 if TYPE_CHECKING:
     import grpc
@@ -33,6 +34,7 @@ class Settings:
     user: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     credentials: grpc.ChannelCredentials | None = None
+    tls: Tls | None = None
 
     def __post_init__(self) -> None:
         check_budget(self.budget)
@@ -46,10 +48,24 @@ class Settings:
                 "means to do so; choose one"
             )
         check_labels(self.labels)
+        check_tls(self.tls)
+        if self.tls is not None and self.credentials is not None:
+            raise ValueError("tls= and credentials= say the same thing twice; give one of them")
 
     def resolved_target(self) -> str:
         """Return where the sidecar is now: without a target, the default may move."""
         return default_target() if self.target is None else checked_target(self.target)
+
+    def resolved_tls(self, target: str) -> Tls | None:
+        """Return how TLS is spoken with `target`, None for not at all or with `credentials`."""
+        return None if self.credentials is not None else tls_for(target, self.tls)
+
+
+def check_tls(tls: Tls | None) -> Tls | None:
+    """Return `tls`. Raises ValueError for half a pair of certificate and key."""
+    if tls is not None and (half := tls.half_pair()):
+        raise ValueError(f"tls has {half}= alone; certificate= and key= go together")
+    return tls
 
 
 def check_budget(budget: float) -> float:

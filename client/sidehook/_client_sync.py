@@ -15,6 +15,7 @@ from sidehook._client_settings import DEFAULT_BUDGET, OnUnavailable, Settings
 from sidehook._client_shared import ClientTerms, PayloadT, Prepared, to_payload
 from sidehook._client_thread import LinkThread
 from sidehook._payload import Payload
+from sidehook._tls import Tls
 
 if TYPE_CHECKING:
     import grpc
@@ -44,7 +45,11 @@ class Client(ClientTerms):
         tenant: The tenant that calls are for, unless their session says otherwise.
         user: The end user that calls are for, unless their session says otherwise.
         labels: Free labels on every call; at most 64.
-        credentials: gRPC channel credentials for a sidecar behind TLS.
+        credentials: gRPC channel credentials of your own, in place of `tls`.
+        tls: Certificates for a sidecar that listens on TCP with TLS. Default: what
+            `SIDEHOOK_TLS_CA`, `SIDEHOOK_TLS_CERT`, `SIDEHOOK_TLS_KEY` and
+            `SIDEHOOK_TLS_SERVER_NAME` say, plain text when none is set. A Unix socket
+            goes without.
 
     Raises ValueError or TypeError for arguments that cannot be.
     """
@@ -60,6 +65,7 @@ class Client(ClientTerms):
         user: str = "",
         labels: Mapping[str, str] | None = None,
         credentials: grpc.ChannelCredentials | None = None,
+        tls: Tls | None = None,
     ) -> None:
         super().__init__(
             Settings(
@@ -71,6 +77,7 @@ class Client(ClientTerms):
                 user=user,
                 labels=dict(labels or {}),
                 credentials=credentials,
+                tls=tls,
             )
         )
         self._lock = threading.Lock()

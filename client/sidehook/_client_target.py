@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
+import re
 import shlex
 from pathlib import Path
 
+from sidehook._tls import Tls
+
 TARGET_VARIABLE = "SIDEHOOK_TARGET"
 """The environment variable that names the sidecar's target."""
+
+TLS_VARIABLES = {
+    "ca": "SIDEHOOK_TLS_CA",
+    "certificate": "SIDEHOOK_TLS_CERT",
+    "key": "SIDEHOOK_TLS_KEY",
+    "server_name": "SIDEHOOK_TLS_SERVER_NAME",
+}
+"""The environment variables that stand for the arguments of `Tls`."""
 
 START_COMMAND = "sidehook serve"
 """What starts a sidecar on this machine."""
@@ -32,6 +44,20 @@ def default_target() -> str:
     candidates = [folder / SOCKET_NAME for folder in _folders()]
     there = (path for path in candidates if path.exists())
     return checked_target(str(next(there, candidates[0])))
+
+
+def tls_for(target: str, given: Tls | None) -> Tls | None:
+    """Return how to connect to `target`: as it is `given`, else as the environment says.
+
+    None for plain text: always on a Unix socket, and on TCP when nothing is said.
+    """
+    if socket_path(target) is not None:
+        return None
+    if given is not None:
+        return given
+    said = {name: os.environ.get(variable) for name, variable in TLS_VARIABLES.items()}
+    named = {name: text for name, text in said.items() if text}
+    return Tls(**named) if named else None
 
 
 def start_command(target: str) -> str:
@@ -73,3 +99,25 @@ def socket_path(target: str) -> str | None:
     if scheme != "unix" or not colon:
         return None
     return "/" + path.lstrip("/") if path.startswith("//") else path
+
+
+def is_local(target: str) -> bool:
+    """Whether nothing but this machine is between here and `target`, as far as it says."""
+    return socket_path(target) is not None or is_loopback(_host(target))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine itself, as far as its name says."""
+    bare = host.strip("[]")
+    if bare == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(bare).is_loopback
+    except ValueError:
+        return False
+
+
+def _host(target: str) -> str:
+    """The host of `host:port`, also behind `dns:///`, `ipv4:` and `ipv6:`."""
+    bare = re.sub(r"^(dns|ipv4|ipv6):(//[^/]*/)?", "", target)
+    return bare.rpartition(":")[0]

@@ -45,8 +45,17 @@ class _Status(NamedTuple):
 class Rpc:
     """One bidirectional stream. Its messages are octets, and belong to the caller to parse."""
 
-    def __init__(self, channel: grpc.aio.Channel, method: str) -> None:
-        self._call: grpc.aio.StreamStreamCall[bytes, bytes] = channel.stream_stream(method)()
+    def __init__(
+        self,
+        channel: grpc.aio.Channel,
+        method: str,
+        *,
+        metadata: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        opened: grpc.aio.StreamStreamCall[bytes, bytes] = channel.stream_stream(method)(
+            metadata=grpc.aio.Metadata(*metadata)
+        )
+        self._call = opened
         self._status: _Status | None = None
         self._call.add_done_callback(self._ended)
 
@@ -103,7 +112,7 @@ class Rpc:
                 break
             await asyncio.sleep(_WAIT)
         code, text, metadata = self._status or _Status("UNKNOWN", "", ())
-        why = _cause(text) or f"gRPC status {code}"
+        why = cause(text) or f"gRPC status {code}"
         return RpcEndedError(code, why, _failure(code, text, metadata))
 
 
@@ -130,9 +139,25 @@ def _failure(
     return failure
 
 
-def _cause(text: str) -> str:
+def cause(text: str) -> str:
     """The cause alone, of gRPC's account of a connection that failed."""
     if "failed to connect" not in text:
         return text
-    # Some releases of gRPC put the number of the error behind its name.
-    return re.sub(r" \(\d+\)$", "", text.rpartition(": ")[2].strip())
+    # Some releases of gRPC put the number of the error behind its name, or an "OK".
+    last = re.sub(r" \(\d+\)$", "", text.removesuffix(": OK").rpartition(": ")[2].strip())
+    said = next((sentence for sign, sentence in _TLS_CAUSES if sign in text), None)
+    return last if said is None else f"{said} ({last})"
+
+
+_TLS_CAUSES: Final = (
+    ("CERTIFICATE_VERIFY_FAILED", "its certificate is not one that is trusted here"),
+    ("Hostname Verification", "its certificate is for another name"),
+    ("is not in peer certificate", "its certificate is for another name"),
+    ("WRONG_VERSION_NUMBER", "it does not speak TLS"),
+    (
+        "Socket closed",
+        "it hung up at once, as one does that speaks TLS when the other does not, or that wants "
+        "a certificate and got none that it accepts",
+    ),
+)
+"""What TLS means by the signs in gRPC's account."""

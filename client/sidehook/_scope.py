@@ -19,10 +19,16 @@ from sidehook._client_errors import other_version, unavailable
 from sidehook._client_link import delays
 from sidehook._errors import CallRefusedError, DefinitionError, SidecarError
 from sidehook._session import enter, leave, surroundings
+from sidehook._tls import TlsError
 from sidehook._types import Mode
 from sidehook.worker._attach import AttachSession
 from sidehook.worker._dispatch import Dispatcher
-from sidehook.worker._errors import RefusedError, UnknownProtocolError, WorkerError
+from sidehook.worker._errors import (
+    DisconnectedError,
+    RefusedError,
+    UnknownProtocolError,
+    WorkerError,
+)
 from sidehook.worker._stop import unless_stopped
 
 if TYPE_CHECKING:
@@ -106,8 +112,12 @@ class Attachment:
             await unless_stopped(self._stop, asyncio.sleep(next(waits)))
 
     async def _attach_once(self, target: str, attached: asyncio.Future[None]) -> None:
+        try:
+            opened = open_channel(self._settings, target)
+        except TlsError as error:
+            raise DisconnectedError(f"TLS cannot be spoken: {error}") from error
         async with AsyncExitStack() as stack:
-            channel = await stack.enter_async_context(open_channel(self._settings, target))
+            channel = await stack.enter_async_context(opened)
             session = AttachSession(channel, self._dispatcher, scope_only=True)
             await stack.enter_async_context(session)
             self.handle = session.hello.scope_handle

@@ -125,6 +125,7 @@ class Sidecar:
             publish=self._publish,
             changed=self._changed,
             not_kept=self._metrics.state_not_kept,
+            refused=self._metrics.registration_refused,
         )
         self._registry.subscribe(self._effects)
         self._refresh_is_due = False
@@ -168,7 +169,7 @@ class Sidecar:
         door = Door(
             may_register=may_register,
             workers_target=self._where_workers_register(),
-            peer_uid=self._workers_uid if may_register else lambda: None,
+            socket_uid=self._workers_uid if may_register else lambda: None,
         )
         registry = RegistryService(self._attach_host, self._registry, door)
         self._doors.append(registry)
@@ -191,10 +192,8 @@ class Sidecar:
         return socket if listen.tcp_workers is None else f"{socket} or {listen.tcp_workers}"
 
     def _workers_uid(self) -> int | None:
-        """The user of whoever registers, where the socket's permissions leave only one."""
-        listen = self._config.listen
-        alone = listen.tcp_workers is None and is_private(Path(listen.workers_socket))
-        return os.geteuid() if alone else None
+        """The user of whoever is on the socket, where its permissions leave only one."""
+        return os.geteuid() if is_private(Path(self._config.listen.workers_socket)) else None
 
     def _make_admin(self) -> AdminServer:
         parts = Parts(
@@ -223,7 +222,9 @@ class Sidecar:
         self._background.start("health", self._service_health.run)
         for worker in self._config.workers.values():
             if worker.target is not None:
-                dialling = dialer(self._local, worker.target, expected_worker=worker.name)
+                dialling = dialer(
+                    self._local, worker.target, expected_worker=worker.name, tls=worker.tls
+                )
                 self._background.start(f"dial {worker.name}", dialling.run)
         if self._config.worker_sockets is not None:
             folder = SocketFolder(self._local, Path(self._config.worker_sockets))
@@ -280,7 +281,8 @@ class Sidecar:
             (self._workers_server, listen.tcp_workers, workers),
         ):
             if address is not None:
-                targets.append(server.listen_on_port(address.host, address.port))
+                tls = None if listen.tls is None else listen.tls.files
+                targets.append(server.listen_on_port(address.host, address.port, tls))
         admin = "off"
         if listen.admin is not None:
             admin = await self._admin.listen(listen.admin.host, listen.admin.port)

@@ -29,7 +29,3 @@ class Budget:
     def left(self, now: float) -> float:
         """Seconds left until the call must be answered; never negative."""
         return max(0.0, self.expires - now)
-
-    def share(self, part: float, now: float) -> float:
-        """When a phase must end that may spend only a part of what is left."""
-        return now + self.left(now) * part

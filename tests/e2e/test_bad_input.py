@@ -116,13 +116,13 @@ async def test_a_worker_is_refused_with_every_problem_of_its_manifest(
         "from sidehook import hook\n"
         "@hook('nobody_declared_this')\n"
         "def one(payload, ctx): ...\n"
-        "@hook('component_pre_execute', condition='true')\n"
+        "@hook('component_pre_execute', condition='payload.')\n"
         "def two(payload, ctx): ...\n"
-        "@hook('component_pre_execute', mode='audit', sample=0.5)\n"
+        "@hook('component_pre_execute', condition='payload.a == 1', fields=('b',))\n"
         "def three(payload, ctx): ...\n",
     )
     assert await worker.ended() == 64
-    for word in ("one", "nobody_declared_this", "two", "condition", "three", "sample"):
+    for word in ("one", "nobody_declared_this", "two", "condition", "three", "names a"):
         assert word in worker.log
     state = await sidecar.state()
     assert state["workers"] == []

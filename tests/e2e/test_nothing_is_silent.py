@@ -144,7 +144,7 @@ async def test_what_the_operator_says_of_a_hook_stands_over_its_worker(
     )
     async with sidecar.client() as hooks:
         payload = await hooks.invoke(TYPE, model_options={})
-    assert outcomes(payload.receipt) == {"worker/guard": "block_suppressed"}
+    assert outcomes(payload.receipt) == {"worker/guard": "would_block"}
 
 
 async def test_a_call_whose_caller_is_gone_is_in_the_log_and_in_the_metrics(

@@ -48,7 +48,7 @@ def test_every_problem_of_a_configuration_is_named_with_its_line(
         "  margin: a while\n"
         "workers:\n"
         "  - name: guard\n"
-        "    hooks: [{name: h, on_error: shrug}, {name: i, condition: 'true'}]\n"
+        "    hooks: [{name: h, on_error: shrug}, {name: i, condition: 'payload.'}]\n"
     )
     for command in (("serve", "--config"), ("config", "check")):
         ended = run_sidehook(*command, str(file))

@@ -18,6 +18,7 @@ from sidehook_server.dispatch.dispatcher import CallHandle, Dispatcher
 from sidehook_server.dispatch.links import LinkTable
 from sidehook_server.registry.effects import Effect, TellWorker
 from sidehook_server.registry.holder import RegistryHolder
+from sidehook_server.registry.identity import STRANGER, Peer
 from sidehook_server.registry.transitions import new_registry
 from sidehook_server.transport.attach import AttachHost
 from sidehook_server.transport.crew import Runner
@@ -96,7 +97,7 @@ class Sidecar:
 
 @asynccontextmanager
 async def attach_server(
-    sidecar: Sidecar, path: Path, *, scopes_only: bool = False, peer_uid: int | None = None
+    sidecar: Sidecar, path: Path, *, scopes_only: bool = False, peer: Peer = STRANGER
 ) -> AsyncIterator[str]:
     """RegistryService.Attach on a Unix socket; its target."""
 
@@ -106,9 +107,7 @@ async def attach_server(
             return message if isinstance(message, bytes) else None
 
         try:
-            await sidecar.host.serve(
-                read, context.write, scopes_only=scopes_only, peer_uid=peer_uid
-            )
+            await sidecar.host.serve(read, context.write, scopes_only=scopes_only, peer=peer)
         except RefusedError as error:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
 

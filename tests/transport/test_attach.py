@@ -13,6 +13,7 @@ from sidehook._run import HookResult, Patch
 from sidehook._types import FailureClass, HookOutcome, Value, ValueKind
 from sidehook_server.config.model import WorkerConfig
 from sidehook_server.dispatch.observer import FrameDrop
+from sidehook_server.registry.identity import Peer
 from tests.transport.raw_worker import PROCEED, AttachedWorker, a_manifest, a_spec
 from tests.transport.sidecar import Sidecar, attach_server, until
 
@@ -380,7 +381,7 @@ async def test_a_worker_that_says_nothing_is_not_waited_for_for_ever(
 async def test_a_name_bound_to_a_user_is_refused_to_another_one(socket_folder: Path) -> None:
     sidecar = Sidecar(WorkerConfig(name="w", uid=1234))
     async with (
-        attach_server(sidecar, socket_folder / "w.sock", peer_uid=99) as target,
+        attach_server(sidecar, socket_folder / "w.sock", peer=Peer(uid=99)) as target,
         AttachedWorker(target) as worker,
     ):
         await worker.introduce()

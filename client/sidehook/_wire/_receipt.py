@@ -35,6 +35,7 @@ def write_receipt(target: receipt_pb2.Receipt, receipt: Receipt) -> None:
     target.unknown_scopes.extend(receipt.unknown_scopes)
     target.development = receipt.development
     target.lines_omitted = receipt.lines_omitted
+    target.payload_digest = receipt.payload_digest
     add = target.lines.add
     for line in receipt.lines:
         write_line(add(), line)
@@ -50,6 +51,7 @@ def read_receipt(source: receipt_pb2.Receipt, what: str) -> Receipt:
         unknown_scopes=tuple(source.unknown_scopes),
         development=source.development,
         lines_omitted=source.lines_omitted,
+        payload_digest=source.payload_digest,
     )
 
 
@@ -70,6 +72,8 @@ def write_line(target: receipt_pb2.ReceiptLine, line: ReceiptLine) -> None:
         target.failure_class = FAILURE_CLASSES.number_of_shown(line.failure_class)
     target.code = line.code
     target.message = line.message
+    target.shadowed = line.shadowed
+    target.payload_digest = line.payload_digest
 
 
 def _read_line(source: receipt_pb2.ReceiptLine, what: str) -> ReceiptLine:
@@ -90,6 +94,8 @@ def _read_line(source: receipt_pb2.ReceiptLine, what: str) -> ReceiptLine:
         failure_class=FAILURE_CLASSES.shown(failure_class) if failure_class else None,
         code=source.code,
         message=source.message,
+        shadowed=source.shadowed,
+        payload_digest=source.payload_digest,
     )
 
 

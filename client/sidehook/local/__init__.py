@@ -206,17 +206,17 @@ class LocalSidecar(Link):
         *,
         scope_handle: str | None = None,
     ) -> LocalLink:
+        from sidehook_server.registry.identity import Peer
         from sidehook_server.transport import errors
 
         link = LocalLink(self._registrar.new_link_id(), dispatcher, context=context)
-        said = self._setup.config.workers.get(link.worker)
         try:
             self._registrar.attach(
                 link,
                 link.manifest,
                 scope_handle=scope_handle,
                 # Who may have a name is asked of other processes; here there is only this one.
-                peer_uid=None if said is None else said.uid,
+                peer=Peer(is_this_process=True),
             )
         except errors.RefusedError as error:
             problems = {f"problem_{n}": text for n, text in enumerate(error.problems, start=1)}
@@ -276,15 +276,15 @@ def _check_server() -> None:
 def _loaded(config: Configuration) -> Config:
     from sidehook_server.config import ConfigError, Place, load_config
 
-    # Without an environment: nothing of it says anything about a sidecar without sockets.
+    # Without an environment or certificates: they say nothing about a sidecar without sockets.
     if not isinstance(config, Mapping):
-        return load_config(config, environment={})
+        return load_config(config, environment={}, reads_certificates=False)
     with tempfile.TemporaryDirectory(prefix="sidehook") as folder:
         # The one loader reads files, and JSON is YAML.
         file = Path(folder) / "config.yaml"
         file.write_text(json.dumps(dict(config), ensure_ascii=False), encoding="utf-8")
         try:
-            return load_config(file, environment={})
+            return load_config(file, environment={}, reads_certificates=False)
         except ConfigError as error:
             # The key says where; the file is none of the caller's.
             here = Place("config")

@@ -22,6 +22,14 @@ _log = logging.getLogger("sidehook.local")
 class Sink(Protocol):
     """Takes what comes of one run, as the sidecar's dispatch describes it."""
 
+    def begun(self) -> None:
+        """The hook is called."""
+        ...
+
+    def extended(self, extra: float) -> None:
+        """The hook asks for so many seconds more."""
+        ...
+
     def answered(self, result: HookResult) -> None:
         """The hook answered."""
         ...
@@ -41,6 +49,7 @@ class LocalLink:
 
     healthy: Final = True
     draining: Final = False
+    tells_begin: Final = True
 
     def __init__(
         self, link_id: str, dispatcher: Dispatcher, *, context: contextvars.Context
@@ -69,7 +78,7 @@ class LocalLink:
                 message=f"worker {self.worker} takes no more now: {limit} runs are under way on it",
             )
         task = asyncio.create_task(
-            self._answer(_wire.encode_run(run)), context=self._context.copy()
+            self._answer(_wire.encode_run(run), sink), context=self._context.copy()
         )
         self._runs[task] = sink
         # Not in the coroutine: one that is cancelled before its first step never runs at all.
@@ -99,8 +108,10 @@ class LocalLink:
             )
         self._dispatcher.close()
 
-    async def _answer(self, run: bytes) -> HookResult:
-        result = await self._dispatcher.run(_wire.decode_run(run))
+    async def _answer(self, run: bytes, sink: Sink) -> HookResult:
+        result = await self._dispatcher.run(
+            _wire.decode_run(run), on_started=sink.begun, on_extend=sink.extended
+        )
         return _wire.decode_result(_wire.encode_result(result))
 
     def _cancel(self, task: asyncio.Task[HookResult]) -> None:

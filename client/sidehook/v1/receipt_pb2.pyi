@@ -62,8 +62,9 @@ class _HookOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_HookOutco
     HOOK_OUTCOME_DETACHED: _HookOutcome.ValueType  # 16
     """Handed to the queue of detached work."""
     HOOK_OUTCOME_SHED: _HookOutcome.ValueType  # 17
-    """Detached, and dropped because the queue was full, or its journal could not
-    be written.
+    """Dropped because the queue of detached work was full, or its journal could
+    not be written; or, for a hook that observes, because the sidecar was
+    saturated.
     """
 
 class HookOutcome(_HookOutcome, metaclass=_HookOutcomeEnumTypeWrapper):
@@ -106,8 +107,9 @@ HOOK_OUTCOME_CANCELLED: HookOutcome.ValueType  # 15
 HOOK_OUTCOME_DETACHED: HookOutcome.ValueType  # 16
 """Handed to the queue of detached work."""
 HOOK_OUTCOME_SHED: HookOutcome.ValueType  # 17
-"""Detached, and dropped because the queue was full, or its journal could not
-be written.
+"""Dropped because the queue of detached work was full, or its journal could
+not be written; or, for a hook that observes, because the sidecar was
+saturated.
 """
 Global___HookOutcome: _TypeAlias = HookOutcome  # noqa: Y015
 
@@ -127,6 +129,7 @@ class Receipt(_message.Message):
     UNKNOWN_SCOPES_FIELD_NUMBER: _builtins.int
     DEVELOPMENT_FIELD_NUMBER: _builtins.int
     LINES_OMITTED_FIELD_NUMBER: _builtins.int
+    PAYLOAD_DIGEST_FIELD_NUMBER: _builtins.int
     call_id: _builtins.str
     """The call."""
     generation: _builtins.int
@@ -135,6 +138,13 @@ class Receipt(_message.Message):
     """The sidecar runs in development mode, where hooks leave with their workers."""
     lines_omitted: _builtins.int
     """Lines left out to keep a status message small; 0 in band."""
+    payload_digest: _builtins.str
+    """In calls with final-payload gates, the digest of the payload as it stood at
+    the verdict: SHA-256 as 64 lower-case hex digits, over the fields sorted by
+    their name in UTF-8; of each the length of the name in 8 octets, most
+    significant first, the name, one octet for the kind (1 JSON, 2 raw), the
+    length of the value in 8 octets, the value. Else empty.
+    """
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReceiptLine]:
         """One line for each hook, in plan order."""
@@ -157,10 +167,11 @@ class Receipt(_message.Message):
         unknown_scopes: _abc.Iterable[_builtins.str] | None = ...,
         development: _builtins.bool = ...,
         lines_omitted: _builtins.int = ...,
+        payload_digest: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["call_id", b"call_id", "development", b"development", "duration", b"duration", "generation", b"generation", "lines", b"lines", "lines_omitted", b"lines_omitted", "unknown_scopes", b"unknown_scopes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call_id", b"call_id", "development", b"development", "duration", b"duration", "generation", b"generation", "lines", b"lines", "lines_omitted", b"lines_omitted", "payload_digest", b"payload_digest", "unknown_scopes", b"unknown_scopes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -183,6 +194,8 @@ class ReceiptLine(_message.Message):
     FAILURE_CLASS_FIELD_NUMBER: _builtins.int
     CODE_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
+    SHADOWED_FIELD_NUMBER: _builtins.int
+    PAYLOAD_DIGEST_FIELD_NUMBER: _builtins.int
     hook: _builtins.str
     """The hook's name."""
     worker: _builtins.str
@@ -199,6 +212,14 @@ class ReceiptLine(_message.Message):
     """The code of its violation, or the reason of its failure."""
     message: _builtins.str
     """The reason of its violation, or a sentence about its failure."""
+    shadowed: _builtins.bool
+    """The operator lets the hook observe only; the outcome says what it would have
+    done.
+    """
+    payload_digest: _builtins.str
+    """For a final-payload gate, the digest of the payload when its turn came, made
+    as Receipt.payload_digest. Else empty.
+    """
     @_builtins.property
     def duration(self) -> _duration_pb2.Duration:
         """From handing the run to the transport until its answer. Unset when not sent."""
@@ -225,10 +246,12 @@ class ReceiptLine(_message.Message):
         failure_class: _hook_pb2.FailureClass.ValueType = ...,
         code: _builtins.str = ...,
         message: _builtins.str = ...,
+        shadowed: _builtins.bool = ...,
+        payload_digest: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed_fields", b"changed_fields", "code", b"code", "duration", b"duration", "failure_class", b"failure_class", "hook", b"hook", "instance", b"instance", "message", b"message", "mode", b"mode", "outcome", b"outcome", "rejected_fields", b"rejected_fields", "worker", b"worker"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed_fields", b"changed_fields", "code", b"code", "duration", b"duration", "failure_class", b"failure_class", "hook", b"hook", "instance", b"instance", "message", b"message", "mode", b"mode", "outcome", b"outcome", "payload_digest", b"payload_digest", "rejected_fields", b"rejected_fields", "shadowed", b"shadowed", "worker", b"worker"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

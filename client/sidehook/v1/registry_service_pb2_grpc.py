@@ -31,10 +31,14 @@ class RegistryServiceStub(object):
 
     One conversation:
 
-    1. The worker opens Attach and sends `hello` with its manifest.
-    2. The sidecar checks it. A manifest it cannot accept ends the stream with a
-    non-OK status and one google.rpc.ErrorInfo that names every problem. Else
-    it answers `hello`, and later the notice HOOKS_ACTIVE.
+    1. The worker opens Attach and sends `hello` with its manifest. When its name
+    is bound to a token, the metadata of the RPC has
+    `authorization: Bearer <token>`; when it is bound to a certificate, the
+    connection is TLS and the worker shows that certificate.
+    2. The sidecar checks it. A manifest it cannot accept, or a name that belongs
+    to somebody else (WORKER_IDENTITY), ends the stream with a non-OK status and
+    one google.rpc.ErrorInfo that names every problem. Else it answers `hello`,
+    and later the notice HOOKS_ACTIVE.
     3. Runs, events and cancellations follow, as on WorkerService.RunStream.
     4. The worker leaves with `goodbye` and half-closes once its runs are done.
     Its hooks stay in the plan, and fail as unreachable while no replica is
@@ -66,10 +70,14 @@ class RegistryServiceServicer(object):
 
     One conversation:
 
-    1. The worker opens Attach and sends `hello` with its manifest.
-    2. The sidecar checks it. A manifest it cannot accept ends the stream with a
-    non-OK status and one google.rpc.ErrorInfo that names every problem. Else
-    it answers `hello`, and later the notice HOOKS_ACTIVE.
+    1. The worker opens Attach and sends `hello` with its manifest. When its name
+    is bound to a token, the metadata of the RPC has
+    `authorization: Bearer <token>`; when it is bound to a certificate, the
+    connection is TLS and the worker shows that certificate.
+    2. The sidecar checks it. A manifest it cannot accept, or a name that belongs
+    to somebody else (WORKER_IDENTITY), ends the stream with a non-OK status and
+    one google.rpc.ErrorInfo that names every problem. Else it answers `hello`,
+    and later the notice HOOKS_ACTIVE.
     3. Runs, events and cancellations follow, as on WorkerService.RunStream.
     4. The worker leaves with `goodbye` and half-closes once its runs are done.
     Its hooks stay in the plan, and fail as unreachable while no replica is
@@ -85,7 +93,8 @@ class RegistryServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Retire(self, request, context):
-        """Takes hooks out of the plan for good. Idempotent.
+        """Takes hooks out of the plan for good. Idempotent. Over TCP, the hooks of a name
+        that is bound to somebody need the same metadata or certificate as Attach.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -118,10 +127,14 @@ class RegistryService(object):
 
     One conversation:
 
-    1. The worker opens Attach and sends `hello` with its manifest.
-    2. The sidecar checks it. A manifest it cannot accept ends the stream with a
-    non-OK status and one google.rpc.ErrorInfo that names every problem. Else
-    it answers `hello`, and later the notice HOOKS_ACTIVE.
+    1. The worker opens Attach and sends `hello` with its manifest. When its name
+    is bound to a token, the metadata of the RPC has
+    `authorization: Bearer <token>`; when it is bound to a certificate, the
+    connection is TLS and the worker shows that certificate.
+    2. The sidecar checks it. A manifest it cannot accept, or a name that belongs
+    to somebody else (WORKER_IDENTITY), ends the stream with a non-OK status and
+    one google.rpc.ErrorInfo that names every problem. Else it answers `hello`,
+    and later the notice HOOKS_ACTIVE.
     3. Runs, events and cancellations follow, as on WorkerService.RunStream.
     4. The worker leaves with `goodbye` and half-closes once its runs are done.
     Its hooks stay in the plan, and fail as unreachable while no replica is

@@ -32,10 +32,14 @@ class RegistryServiceStub:
 
     One conversation:
 
-     1. The worker opens Attach and sends `hello` with its manifest.
-     2. The sidecar checks it. A manifest it cannot accept ends the stream with a
-        non-OK status and one google.rpc.ErrorInfo that names every problem. Else
-        it answers `hello`, and later the notice HOOKS_ACTIVE.
+     1. The worker opens Attach and sends `hello` with its manifest. When its name
+        is bound to a token, the metadata of the RPC has
+        `authorization: Bearer <token>`; when it is bound to a certificate, the
+        connection is TLS and the worker shows that certificate.
+     2. The sidecar checks it. A manifest it cannot accept, or a name that belongs
+        to somebody else (WORKER_IDENTITY), ends the stream with a non-OK status and
+        one google.rpc.ErrorInfo that names every problem. Else it answers `hello`,
+        and later the notice HOOKS_ACTIVE.
      3. Runs, events and cancellations follow, as on WorkerService.RunStream.
      4. The worker leaves with `goodbye` and half-closes once its runs are done.
         Its hooks stay in the plan, and fail as unreachable while no replica is
@@ -50,7 +54,9 @@ class RegistryServiceStub:
     Attach: _grpc.StreamStreamMultiCallable[_registry_service_pb2.AttachRequest, _registry_service_pb2.AttachResponse]
     """Serves hooks over a stream that the worker opens."""
     Retire: _grpc.UnaryUnaryMultiCallable[_registry_service_pb2.RetireRequest, _registry_service_pb2.RetireResponse]
-    """Takes hooks out of the plan for good. Idempotent."""
+    """Takes hooks out of the plan for good. Idempotent. Over TCP, the hooks of a name
+    that is bound to somebody need the same metadata or certificate as Attach.
+    """
 
 @_typing.type_check_only
 class RegistryServiceAsyncStub(RegistryServiceStub):
@@ -59,10 +65,14 @@ class RegistryServiceAsyncStub(RegistryServiceStub):
 
     One conversation:
 
-     1. The worker opens Attach and sends `hello` with its manifest.
-     2. The sidecar checks it. A manifest it cannot accept ends the stream with a
-        non-OK status and one google.rpc.ErrorInfo that names every problem. Else
-        it answers `hello`, and later the notice HOOKS_ACTIVE.
+     1. The worker opens Attach and sends `hello` with its manifest. When its name
+        is bound to a token, the metadata of the RPC has
+        `authorization: Bearer <token>`; when it is bound to a certificate, the
+        connection is TLS and the worker shows that certificate.
+     2. The sidecar checks it. A manifest it cannot accept, or a name that belongs
+        to somebody else (WORKER_IDENTITY), ends the stream with a non-OK status and
+        one google.rpc.ErrorInfo that names every problem. Else it answers `hello`,
+        and later the notice HOOKS_ACTIVE.
      3. Runs, events and cancellations follow, as on WorkerService.RunStream.
      4. The worker leaves with `goodbye` and half-closes once its runs are done.
         Its hooks stay in the plan, and fail as unreachable while no replica is
@@ -74,7 +84,9 @@ class RegistryServiceAsyncStub(RegistryServiceStub):
     Attach: _aio.StreamStreamMultiCallable[_registry_service_pb2.AttachRequest, _registry_service_pb2.AttachResponse]  # type: ignore[assignment]
     """Serves hooks over a stream that the worker opens."""
     Retire: _aio.UnaryUnaryMultiCallable[_registry_service_pb2.RetireRequest, _registry_service_pb2.RetireResponse]  # type: ignore[assignment]
-    """Takes hooks out of the plan for good. Idempotent."""
+    """Takes hooks out of the plan for good. Idempotent. Over TCP, the hooks of a name
+    that is bound to somebody need the same metadata or certificate as Attach.
+    """
 
 class RegistryServiceServicer(metaclass=_abc_1.ABCMeta):
     """Served by the sidecar on its registration socket. Scopes that an application
@@ -82,10 +94,14 @@ class RegistryServiceServicer(metaclass=_abc_1.ABCMeta):
 
     One conversation:
 
-     1. The worker opens Attach and sends `hello` with its manifest.
-     2. The sidecar checks it. A manifest it cannot accept ends the stream with a
-        non-OK status and one google.rpc.ErrorInfo that names every problem. Else
-        it answers `hello`, and later the notice HOOKS_ACTIVE.
+     1. The worker opens Attach and sends `hello` with its manifest. When its name
+        is bound to a token, the metadata of the RPC has
+        `authorization: Bearer <token>`; when it is bound to a certificate, the
+        connection is TLS and the worker shows that certificate.
+     2. The sidecar checks it. A manifest it cannot accept, or a name that belongs
+        to somebody else (WORKER_IDENTITY), ends the stream with a non-OK status and
+        one google.rpc.ErrorInfo that names every problem. Else it answers `hello`,
+        and later the notice HOOKS_ACTIVE.
      3. Runs, events and cancellations follow, as on WorkerService.RunStream.
      4. The worker leaves with `goodbye` and half-closes once its runs are done.
         Its hooks stay in the plan, and fail as unreachable while no replica is
@@ -107,6 +123,8 @@ class RegistryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _registry_service_pb2.RetireRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_registry_service_pb2.RetireResponse, _abc.Awaitable[_registry_service_pb2.RetireResponse]]:
-        """Takes hooks out of the plan for good. Idempotent."""
+        """Takes hooks out of the plan for good. Idempotent. Over TCP, the hooks of a name
+        that is bound to somebody need the same metadata or certificate as Attach.
+        """
 
 def add_RegistryServiceServicer_to_server(servicer: RegistryServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

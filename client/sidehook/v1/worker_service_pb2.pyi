@@ -167,7 +167,8 @@ Global___RunStep: _TypeAlias = RunStep  # noqa: Y015
 @_typing.final
 class HookRun(_message.Message):
     """One hook in a run, with the rights the sidecar gives it. The sidecar applies
-    them again to the answer.
+    them again to the answer. A hook that the operator put in shadow is told the
+    rights that it would have, and nothing comes of its answer.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -538,7 +539,8 @@ class Notice(_message.Message):
     code: _builtins.str
     """A stable name: `HOOKS_ACTIVE` (every live list holder knows this worker's
     hooks, or its lease ran out), `FIELDS_REJECTED`, `BLOCK_SUPPRESSED`,
-    `PATCH_DISCARDED`, `ANSWER_MALFORMED`, `DOWNGRADE_REFUSED`, `LATE_ANSWER`.
+    `PATCH_DISCARDED`, `ANSWER_MALFORMED`, `DOWNGRADE_REFUSED`, `LATE_ANSWER`,
+    `EXTENSION_CUT` (less time, or none, was granted than the hook asked for).
     """
     hook: _builtins.str
     """The hook it is about; empty for the worker."""

@@ -54,7 +54,9 @@ class WorkerServiceStub(object):
 
     1. The sidecar sends `hello`, the worker answers `hello` with its manifest.
     2. Each run is one id. The worker sends `started` before it calls the hook,
-    one `result` for each hook, then `end`. Runs interleave freely.
+    one `result` for each hook, then `end`. Runs interleave freely. A run whose
+    time is over before `started` came has waited too long: its failure is
+    OVERLOADED, not TIMEOUT. A hook may send `extend` once to get more time.
     3. `cancel` names a run, or one hook in it. The worker sends nothing more
     for what was cancelled, but `end` of a cancelled run is welcome.
     4. A worker that wants to leave sends `goodbye`: it gets no new runs,
@@ -114,7 +116,9 @@ class WorkerServiceServicer(object):
 
     1. The sidecar sends `hello`, the worker answers `hello` with its manifest.
     2. Each run is one id. The worker sends `started` before it calls the hook,
-    one `result` for each hook, then `end`. Runs interleave freely.
+    one `result` for each hook, then `end`. Runs interleave freely. A run whose
+    time is over before `started` came has waited too long: its failure is
+    OVERLOADED, not TIMEOUT. A hook may send `extend` once to get more time.
     3. `cancel` names a run, or one hook in it. The worker sends nothing more
     for what was cancelled, but `end` of a cancelled run is welcome.
     4. A worker that wants to leave sends `goodbye`: it gets no new runs,
@@ -198,7 +202,9 @@ class WorkerService(object):
 
     1. The sidecar sends `hello`, the worker answers `hello` with its manifest.
     2. Each run is one id. The worker sends `started` before it calls the hook,
-    one `result` for each hook, then `end`. Runs interleave freely.
+    one `result` for each hook, then `end`. Runs interleave freely. A run whose
+    time is over before `started` came has waited too long: its failure is
+    OVERLOADED, not TIMEOUT. A hook may send `extend` once to get more time.
     3. `cancel` names a run, or one hook in it. The worker sends nothing more
     for what was cancelled, but `end` of a cancelled run is welcome.
     4. A worker that wants to leave sends `goodbye`: it gets no new runs,

@@ -23,6 +23,7 @@ from sidehook.worker._context import Context, State
 from sidehook.worker._dispatch import Dispatcher, DispatchStats
 from sidehook.worker._errors import (
     AddressError,
+    CredentialsError,
     DisconnectedError,
     RefusedError,
     UnknownProtocolError,
@@ -41,6 +42,7 @@ __all__ = [
     "AddressError",
     "AttachSession",
     "Context",
+    "CredentialsError",
     "DisconnectedError",
     "DispatchStats",
     "Dispatcher",

@@ -17,6 +17,8 @@ EXIT_USAGE = 64
 EXIT_PROTOCOL = 76
 """The sidecar speaks another version of the contract."""
 
+_TLS = ("ca", "certificate", "key", "server_name")
+
 _LEVELS = ("debug", "info", "warning", "error")
 
 # Measured: gRPC's own event engine makes a stream's round trip half as slow again.
@@ -44,11 +46,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     os.environ.setdefault("GRPC_EXPERIMENTS", _FASTER_GRPC)
     # Only now: gRPC reads that variable when it is imported.
+    from sidehook._tls import Tls
     from sidehook.worker._errors import UnknownProtocolError, WorkerError
     from sidehook.worker._lifecycle import serve, worker_name
 
     # As when Python runs a script there: modules named on the command line are found.
     sys.path.insert(0, os.getcwd())
+    tls = {name: value for name in _TLS if (value := getattr(options, f"tls_{name}")) is not None}
     try:
         name = worker_name(options.source) if options.name is None else options.name
         serve(
@@ -58,6 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             name=name,
             instance=options.instance,
             tenant=options.tenant,
+            token_file=options.token_file,
+            tls=Tls(**tls) if tls else None,
             max_threads=options.threads,
             grace=options.grace,
         )
@@ -123,6 +129,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--instance", help="this process among replicas (default: host:pid)")
     parser.add_argument("--tenant", default="", help="whose calls may name the hooks' scopes")
     parser.add_argument(
+        "--token-file",
+        metavar="FILE",
+        help="a file with the token that the worker's name is bound to "
+        "(default: SIDEHOOK_TOKEN_FILE, else the token itself in SIDEHOOK_TOKEN)",
+    )
+    _add_tls(parser)
+    parser.add_argument(
         "--threads", type=_positive, default=16, help="blocking handlers at once (default: 16)"
     )
     parser.add_argument(
@@ -134,6 +147,28 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--log-level", choices=_LEVELS, default="info", help="default: info")
     return parser
+
+
+def _add_tls(parser: argparse.ArgumentParser) -> None:
+    tls = parser.add_argument_group(
+        "TLS on TCP",
+        "PEM files; the defaults, SIDEHOOK_TLS_CA, _CERT, _KEY and _SERVER_NAME, are for --attach",
+    )
+    tls.add_argument(
+        "--tls-ca",
+        metavar="FILE",
+        help="the authorities that the sidecar's certificate must be from; with --listen, "
+        "sidecars without such a certificate are refused",
+    )
+    tls.add_argument(
+        "--tls-cert", dest="tls_certificate", metavar="FILE", help="the worker's certificate"
+    )
+    tls.add_argument("--tls-key", metavar="FILE", help="its private key")
+    tls.add_argument(
+        "--tls-server-name",
+        metavar="NAME",
+        help="the name in the sidecar's certificate, when it is not the host of the target",
+    )
 
 
 def _positive(text: str) -> int:

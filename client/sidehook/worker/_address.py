@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import socket
 import stat
@@ -10,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from sidehook._client_target import socket_path
+from sidehook._client_target import is_loopback, socket_path
 from sidehook.worker._errors import AddressError
 from sidehook.worker._target import checked
 
@@ -25,7 +24,7 @@ class ListenAddress:
     @property
     def exposed(self) -> bool:
         """Whether machines other than this one may reach it."""
-        return self.path is None and not _is_loopback(self.target.rpartition(":")[0])
+        return self.path is None and not is_loopback(self.target.rpartition(":")[0])
 
     def take_over(self) -> None:
         """Remove the socket file that a dead process left behind; nobody answers on it.
@@ -62,16 +61,6 @@ def listen_address(address: str) -> ListenAddress:
     if not Path(path).parent.is_dir():
         raise AddressError(address, f"there is no folder {Path(path).parent}; make it first")
     return ListenAddress(target, Path(path))
-
-
-def _is_loopback(host: str) -> bool:
-    bare = host.strip("[]")
-    if bare == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(bare).is_loopback
-    except ValueError:
-        return False
 
 
 def _answers(path: Path) -> bool:

@@ -42,7 +42,8 @@ def with_state(hook: Hook, context: Context, answer: HookAnswer) -> HookResult:
     if isinstance(answer, HookFailure):
         return HookResult(answer=answer)
     try:
-        return HookResult(answer=answer, state=context.state.staged())
+        state = context.state.staged()
+        return HookResult(answer=answer, state=state, annotations=context.annotations)
     except EncodeError as error:
         _log.exception("state_not_encodable hook=%s call_id=%s", hook.spec.name, context.call_id)
         return HookResult(

@@ -14,6 +14,9 @@ from sidehook._call import CallFailure
 from sidehook._hello import SidecarHello
 from sidehook._manifest import Limits
 from sidehook._rpc import Rpc, RpcEndedError
+from sidehook._tls import Tls
+from sidehook._tls_credentials import channel_credentials, channel_options
+from sidehook.worker._credentials import bearer
 from sidehook.worker._dispatch import Dispatcher
 from sidehook.worker._errors import DisconnectedError, RefusedError, WorkerError
 from sidehook.worker._runs import RunsStats
@@ -38,18 +41,23 @@ _REFUSALS: Mapping[str, str] = MappingProxyType(
 )
 
 
-def open_channel(target: str, limits: Limits) -> grpc.aio.Channel:
-    """Return a channel that connects at once or fails at once: the caller tries again."""
-    return grpc.aio.insecure_channel(
-        target,
-        options=[
-            ("grpc.max_receive_message_length", limits.max_message_bytes + limits.max_batch_bytes),
-            ("grpc.max_send_message_length", -1),
-            # The sidecar is on this machine or inside the cluster, never behind a web proxy.
-            ("grpc.enable_http_proxy", 0),
-            # Else a new channel inherits the waiting time of the one that failed before.
-            ("grpc.use_local_subchannel_pool", 1),
-        ],
+def open_channel(target: str, limits: Limits, tls: Tls | None = None) -> grpc.aio.Channel:
+    """Return a channel that connects at once or fails at once: the caller tries again.
+
+    Raises TlsError for certificates that cannot be used.
+    """
+    options = (
+        ("grpc.max_receive_message_length", limits.max_message_bytes + limits.max_batch_bytes),
+        ("grpc.max_send_message_length", -1),
+        # The sidecar is on this machine or inside the cluster, never behind a web proxy.
+        ("grpc.enable_http_proxy", 0),
+        # Else a new channel inherits the waiting time of the one that failed before.
+        ("grpc.use_local_subchannel_pool", 1),
+    )
+    if tls is None:
+        return grpc.aio.insecure_channel(target, options=options)
+    return grpc.aio.secure_channel(
+        target, channel_credentials(tls), options=(*options, *channel_options(tls))
     )
 
 
@@ -58,7 +66,8 @@ class AttachSession:
 
     Serves the runs of `dispatcher` from the moment it is entered until it is left or
     the sidecar ends the stream. With `scope_only` the hooks are for one scope: the
-    handle is `hello.scope_handle`, and they are gone when the session is left.
+    handle is `hello.scope_handle`, and they are gone when the session is left. `token`
+    is what the sidecar's configuration binds the worker's name to, None for nothing.
 
     Entering raises RefusedError when the sidecar does not accept the manifest,
     UnknownProtocolError when it speaks another version, and DisconnectedError when it
@@ -73,11 +82,13 @@ class AttachSession:
         dispatcher: Dispatcher,
         *,
         scope_only: bool = False,
+        token: str | None = None,
         hello_timeout: float = _HELLO_TIMEOUT,
         grace: float = _GRACE,
         linger: float = _LINGER,
     ) -> None:
         self._channel = channel
+        self._metadata = () if token is None else bearer(token)
         self._stream = RunStream(
             dispatcher, read=self._read, write=self._write, scope_only=scope_only
         )
@@ -99,7 +110,7 @@ class AttachSession:
         return self._stream.runs.stats
 
     async def __aenter__(self) -> Self:
-        self._rpc = Rpc(self._channel, _ATTACH)
+        self._rpc = Rpc(self._channel, _ATTACH, metadata=self._metadata)
         await self._stream.__aenter__()
         try:
             self._stream.greet()

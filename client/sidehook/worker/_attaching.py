@@ -8,10 +8,12 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 from sidehook._client_target import START_COMMAND
+from sidehook._tls import TlsError
 from sidehook.worker._attach import AttachSession, open_channel
 from sidehook.worker._backoff import Backoff
+from sidehook.worker._credentials import Credentials
 from sidehook.worker._dispatch import Dispatcher
-from sidehook.worker._errors import DisconnectedError
+from sidehook.worker._errors import CredentialsError, DisconnectedError
 from sidehook.worker._stop import unless_stopped
 
 ACTIVE_TIMEOUT = 5.0
@@ -36,6 +38,7 @@ class Attaching:
         stop: asyncio.Event,
         grace: float,
         on_ready: Callable[[str], None],
+        credentials: Credentials | None = None,
         backoff: Backoff | None = None,
         active_timeout: float = ACTIVE_TIMEOUT,
     ) -> None:
@@ -44,6 +47,7 @@ class Attaching:
         self._stop = stop
         self._grace = grace
         self._on_ready: Callable[[str], None] | None = on_ready
+        self._credentials = credentials or Credentials()
         self._backoff = Backoff() if backoff is None else backoff
         self._active_timeout = active_timeout
         # What was logged last: the same again is only for those who look closely.
@@ -55,7 +59,8 @@ class Attaching:
             try:
                 await self._attach_once()
                 problem = "the sidecar ended the stream"
-            except DisconnectedError as error:
+            except (CredentialsError, DisconnectedError, TlsError) as error:
+                # Files that were fine at the start may be in the middle of being renewed.
                 problem = str(error)
             if not self._stop.is_set():
                 await self._wait(problem)
@@ -63,8 +68,10 @@ class Attaching:
     async def _attach_once(self) -> None:
         limits = self._dispatcher.limits
         async with AsyncExitStack() as stack:
-            channel = await stack.enter_async_context(open_channel(self._target, limits))
-            session = AttachSession(channel, self._dispatcher, grace=self._grace)
+            opened = open_channel(self._target, limits, self._credentials.tls)
+            channel = await stack.enter_async_context(opened)
+            token = self._credentials.read_token()
+            session = AttachSession(channel, self._dispatcher, token=token, grace=self._grace)
             if not await unless_stopped(self._stop, stack.enter_async_context(session)):
                 return
             self._backoff.reset()

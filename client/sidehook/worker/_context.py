@@ -7,13 +7,19 @@ import copy
 import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from sidehook import _json
 from sidehook._call import CallEnd, StateChange
 from sidehook._run import HookRun, RunRequest
 from sidehook._types import JSON, Mode
+
+MAX_ANNOTATIONS = 16
+"""How many facts one run may note for the decision log."""
+
+MAX_ANNOTATION_BYTES = 256
+"""How long a name or a text of them may be, in UTF-8."""
 
 _HOOK_LOG = "sidehook.hook"
 
@@ -127,12 +133,16 @@ class Context:
         state: The session's state.
         call_end: How the call ended; for FIRE_AND_FORGET only, else None.
         idempotency_key: The same for every attempt at this run.
+        annotations: Facts for the sidecar's decision log, by name; see `annotate`.
 
     """
 
     __slots__ = (
+        "_ask_for_time",
         "_cancellation",
+        "_latest",
         "_log",
+        "annotations",
         "call_end",
         "call_id",
         "deadline",
@@ -152,7 +162,14 @@ class Context:
     call_end: CallEnd | None
     mode: Mode
 
-    def __init__(self, request: RunRequest, run: HookRun, cancellation: Cancellation) -> None:
+    def __init__(
+        self,
+        request: RunRequest,
+        run: HookRun,
+        cancellation: Cancellation,
+        *,
+        ask_for_time: Callable[[float], None] | None = None,
+    ) -> None:
         who = request.context
         self.call_id = request.call_id
         self.request_id = who.request_id
@@ -164,7 +181,11 @@ class Context:
         self.hook_type = request.hook_type
         self.hook = run.hook
         self.mode = run.mode
-        self.deadline = time.monotonic() + min(request.time_left, run.timeout)
+        now = time.monotonic()
+        self.deadline = now + min(request.time_left, run.timeout)
+        self._latest = now + request.time_left
+        self._ask_for_time = ask_for_time
+        self.annotations: dict[str, str] = {}
         self.state = State(who.state)
         self.call_end = request.call_end
         self.idempotency_key = request.idempotency_key
@@ -186,6 +207,39 @@ class Context:
     def time_left(self) -> float:
         """Return the seconds left for this hook, 0 when there are none."""
         return max(0.0, self.deadline - time.monotonic())
+
+    def extend(self, seconds: float) -> bool:
+        """Ask the sidecar for `seconds` more for this run; return whether it could be asked.
+
+        It grants up to the operator's `max_extension`, out of what is left of the call, and
+        once: asking again changes nothing and returns False. `deadline` moves to the latest
+        time that can be granted; when less is, the run is cancelled earlier, as `cancelled`
+        tells. A worker that serves single runs only cannot ask. Safe from any thread. Raises
+        ValueError for a time that is not over 0.
+        """
+        if not seconds > 0:
+            raise ValueError(f"{seconds!r} s is no time to ask for; it must be over 0")
+        ask, self._ask_for_time = self._ask_for_time, None
+        if ask is None:
+            return False
+        ask(seconds)
+        self.deadline = max(self.deadline, min(self.deadline + seconds, self._latest))
+        return True
+
+    def annotate(self, name: str, text: str) -> None:
+        """Note a fact for the sidecar's decision log; never payload text.
+
+        At most 16 names, and 256 bytes of UTF-8 for each name and text. Raises ValueError
+        for more.
+        """
+        if not name or max(len(name.encode()), len(text.encode())) > MAX_ANNOTATION_BYTES:
+            raise ValueError(
+                f"annotation {name[:40]!r}: names and texts have at most "
+                f"{MAX_ANNOTATION_BYTES} bytes, and a name is not empty"
+            )
+        if name not in self.annotations and len(self.annotations) >= MAX_ANNOTATIONS:
+            raise ValueError(f"a run has at most {MAX_ANNOTATIONS} annotations")
+        self.annotations[name] = text
 
     @property
     def log(self) -> logging.LoggerAdapter[logging.Logger]:

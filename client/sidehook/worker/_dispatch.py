@@ -103,12 +103,17 @@ class Dispatcher:
         return replace(self._manifest, hooks=self.hooks)
 
     async def run(
-        self, request: RunRequest, *, on_started: Callable[[], None] | None = None
+        self,
+        request: RunRequest,
+        *,
+        on_started: Callable[[], None] | None = None,
+        on_extend: Callable[[float], None] | None = None,
     ) -> HookResult:
         """Run the one hook of `request` and return what it answered, failures included.
 
         `on_started` is called on the loop when the handler is about to be called, which
-        for a blocking one is when it gets a thread. Cancelling the task that awaits this
+        for a blocking one is when it gets a thread; `on_extend` when the handler asks for
+        so many seconds more. Cancelling the task that awaits this
         cancels a coroutine handler; a blocking one is told by `ctx.cancelled` and keeps
         its thread until it returns.
         """
@@ -119,7 +124,12 @@ class Dispatcher:
         if hook is None or hook.spec.hook_type != request.hook_type:
             return HookResult(answer=self._not_served(names[0], request.hook_type))
         cancellation = Cancellation(asyncio.current_task())
-        context = Context(request, request.steps[0][0], cancellation)
+        context = Context(
+            request,
+            request.steps[0][0],
+            cancellation,
+            ask_for_time=None if on_extend is None else _from_any_thread(on_extend),
+        )
         started = on_started or _ignore
         payload = _payload_for(hook.spec, request)
         if hook.is_async:
@@ -179,6 +189,21 @@ def check_worker_name(name: str) -> str:
             f"{name!r} is no name for a worker: 1 to 128 of letters, digits, _ - and ."
         )
     return name
+
+
+def _from_any_thread(callback: Callable[[float], None]) -> Callable[[float], None]:
+    loop = asyncio.get_running_loop()
+    return lambda seconds: _on_loop(loop, callback, seconds)
+
+
+def _on_loop(
+    loop: asyncio.AbstractEventLoop, callback: Callable[[float], None], seconds: float
+) -> None:
+    try:
+        loop.call_soon_threadsafe(callback, seconds)
+    except RuntimeError:
+        # The loop is closed, so nobody waits any more.
+        return
 
 
 def _ignore() -> None:

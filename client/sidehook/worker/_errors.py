@@ -6,6 +6,7 @@
     ├── RefusedError                   the sidecar does not accept the manifest
     ├── UnknownProtocolError           the sidecar speaks another version of the contract
     ├── AddressError                   an address that cannot be listened on or attached to
+    ├── CredentialsError               a token or certificates that cannot be used
     └── DisconnectedError              the stream is gone; attaching again may help
 
 A hook that is declared wrongly is a `sidehook.DefinitionError`.
@@ -47,6 +48,10 @@ class AddressError(WorkerError):
         super().__init__(f"{address}: {problem}")
         self.address = address
         self.problem = problem
+
+
+class CredentialsError(WorkerError):
+    """A token, or files of TLS, that cannot be used. The message never has the secret."""
 
 
 class DisconnectedError(WorkerError):

@@ -13,12 +13,15 @@ from pathlib import Path
 from types import ModuleType
 
 from sidehook._errors import DefinitionError
+from sidehook._tls import Tls
 from sidehook.worker._address import listen_address
 from sidehook.worker._attaching import Attaching
 from sidehook.worker._collect import Item
+from sidehook.worker._credentials import check_files
 from sidehook.worker._dispatch import Dispatcher
+from sidehook.worker._errors import CredentialsError
 from sidehook.worker._listen import Listener
-from sidehook.worker._target import attach_target
+from sidehook.worker._target import attach_credentials, attach_target
 from sidehook.worker._threads import DEFAULT_MAX_THREADS
 
 DEFAULT_GRACE = 10.0
@@ -40,6 +43,9 @@ async def aio_serve(
     name: str | None = None,
     instance: str | None = None,
     tenant: str = "",
+    token: str | None = None,
+    token_file: str | Path | None = None,
+    tls: Tls | None = None,
     max_threads: int = DEFAULT_MAX_THREADS,
     grace: float = DEFAULT_GRACE,
     stop: asyncio.Event | None = None,
@@ -54,12 +60,18 @@ async def aio_serve(
     `workers.sock` beside the socket that applications use. `name` is the worker's, the
     name of the first item's module when not given; workers of one name are replicas.
 
+    `token`, or what stands in `token_file`, shows an attaching worker to be the one that
+    may have its name; `SIDEHOOK_TOKEN_FILE` and `SIDEHOOK_TOKEN` stand in for them. `tls`
+    is for TCP: to attach over TLS (default: what `SIDEHOOK_TLS_CA`, `SIDEHOOK_TLS_CERT`,
+    `SIDEHOOK_TLS_KEY` and `SIDEHOOK_TLS_SERVER_NAME` say), or to listen with TLS, where
+    its `ca` is whose certificates sidecars must have. A Unix socket goes without.
+
     When told to stop it says goodbye and lets runs go on for `grace` seconds. Cancelling
     the task cancels them at once. `on_ready` gets `<name> attached to <target>` or
     `<name> listening on <address>`; it prints the READY line unless told otherwise.
 
-    Raises DefinitionError for hooks that cannot be served, AddressError, RefusedError
-    and UnknownProtocolError. A sidecar that is not there is waited for.
+    Raises DefinitionError for hooks that cannot be served, AddressError, CredentialsError,
+    RefusedError and UnknownProtocolError. A sidecar that is not there is waited for.
     """
     if attach is not None and listen is not None:
         raise DefinitionError("a worker attaches or listens; name one of attach= and listen=")
@@ -74,9 +86,23 @@ async def aio_serve(
     try:
         if listen is None:
             target = attach_target(attach)
-            await Attaching(dispatcher, target, stop=stop, grace=grace, on_ready=on_ready).run()
+            credentials = attach_credentials(target, token=token, token_file=token_file, tls=tls)
+            credentials.check(target)
+            attaching = Attaching(
+                dispatcher,
+                target,
+                stop=stop,
+                grace=grace,
+                on_ready=on_ready,
+                credentials=credentials,
+            )
+            await attaching.run()
+        elif token is not None or token_file is not None:
+            raise CredentialsError(
+                "a token is for a worker that attaches; one that listens shows a certificate"
+            )
         else:
-            await _listen(dispatcher, listen, stop=stop, grace=grace, on_ready=on_ready)
+            await _listen(dispatcher, listen, stop=stop, grace=grace, on_ready=on_ready, tls=tls)
     finally:
         _report_stuck(dispatcher)
         dispatcher.close()
@@ -89,6 +115,9 @@ def serve(
     name: str | None = None,
     instance: str | None = None,
     tenant: str = "",
+    token: str | None = None,
+    token_file: str | Path | None = None,
+    tls: Tls | None = None,
     max_threads: int = DEFAULT_MAX_THREADS,
     grace: float = DEFAULT_GRACE,
 ) -> None:
@@ -108,6 +137,9 @@ def serve(
             name=name,
             instance=instance,
             tenant=tenant,
+            token=token,
+            token_file=token_file,
+            tls=tls,
             max_threads=max_threads,
             grace=grace,
             stop=stop,
@@ -145,13 +177,18 @@ async def _listen(
     stop: asyncio.Event,
     grace: float,
     on_ready: Callable[[str], None],
+    tls: Tls | None,
 ) -> None:
     address = listen_address(listen)
-    if address.exposed:
+    if tls is not None:
+        if address.path is not None:
+            raise CredentialsError(f"{listen}: a Unix socket has no TLS; leave it out")
+        check_files(tls, listens=True)
+    if address.exposed and (tls is None or tls.ca is None):
         _log.warning(
             "listening_in_the_open address=%s: whoever reaches it may run these hooks", listen
         )
-    async with Listener(address, dispatcher, grace=grace) as listener:
+    async with Listener(address, dispatcher, grace=grace, tls=tls) as listener:
         on_ready(f"{dispatcher.worker} listening on {listener.target}")
         await stop.wait()
 

@@ -14,6 +14,8 @@ import grpc.aio
 from sidehook import _wire
 from sidehook._errors import MalformedError
 from sidehook._manifest import PROTOCOL_VERSION
+from sidehook._tls import Tls
+from sidehook._tls_credentials import server_credentials
 from sidehook.worker._address import ListenAddress
 from sidehook.worker._dispatch import Dispatcher
 from sidehook.worker._errors import AddressError, DisconnectedError, UnknownProtocolError
@@ -103,12 +105,20 @@ class WorkerService:
 class Listener:
     """A server at `address` from entering to leaving; leaving finishes what is under way.
 
-    Entering raises AddressError when the address cannot be had. `target` is where it
-    really listens, with the port that was free.
+    With `tls` it speaks TLS there. Entering raises AddressError when the address cannot
+    be had, and TlsError. `target` is where it really listens, with the port that was free.
     """
 
-    def __init__(self, address: ListenAddress, dispatcher: Dispatcher, *, grace: float) -> None:
+    def __init__(
+        self,
+        address: ListenAddress,
+        dispatcher: Dispatcher,
+        *,
+        grace: float,
+        tls: Tls | None = None,
+    ) -> None:
         self._address = address
+        self._tls = tls
         self._grace = grace
         self._service = WorkerService(dispatcher, grace=grace)
         limits = dispatcher.limits
@@ -130,7 +140,7 @@ class Listener:
     async def __aenter__(self) -> Self:
         self._address.take_over()
         try:
-            port = self._server.add_insecure_port(self._address.target)
+            port = self._bind(self._address.target)
         except RuntimeError as error:
             raise AddressError(
                 self._address.target, "it cannot be listened on; is it in use, or not ours?"
@@ -151,6 +161,11 @@ class Listener:
         self._service.stop()
         await self._server.stop(self._grace if kind is None else None)
         self._remove_socket()
+
+    def _bind(self, target: str) -> int:
+        if self._tls is None:
+            return self._server.add_insecure_port(target)
+        return self._server.add_secure_port(target, server_credentials(self._tls))
 
     def _remove_socket(self) -> None:
         path = self._address.path

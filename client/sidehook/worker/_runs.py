@@ -193,13 +193,21 @@ class Runs:
         task.add_done_callback(partial(self._ended, frame.id))
 
     async def _serve(self, run: int, request: RunRequest) -> None:
-        result = await self._dispatcher.run(request, on_started=partial(self._started, run))
+        result = await self._dispatcher.run(
+            request,
+            on_started=partial(self._started, run),
+            on_extend=partial(self._extend, run),
+        )
         if run not in self._cancelled:
             self._answer(run, result)
 
     def _started(self, run: int) -> None:
         if run in self._tasks and run not in self._cancelled:
             self._put(run, EventTag.STARTED)
+
+    def _extend(self, run: int, seconds: float) -> None:
+        if run in self._tasks and run not in self._cancelled:
+            self._put(run, EventTag.EXTEND, _wire.encode_extend(seconds))
 
     def _ended(self, run: int, task: asyncio.Task[None]) -> None:
         if run in self._cancelled:

@@ -29,6 +29,17 @@ config_app = typer.Typer(help="The configuration.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 
 
+_CONFIG = Annotated[
+    Path | None,
+    typer.Option(
+        help="Look at this configuration and the hooks that are kept, at no running sidecar.",
+        metavar="FILE",
+    ),
+]
+_ADMIN = Annotated[str, typer.Option(help="The sidecar's admin port.", metavar="URL")]
+_JSON = Annotated[bool, typer.Option("--json", help="Everything, as JSON.")]
+
+
 class LogLevel(StrEnum):
     """How much is logged."""
 
@@ -112,32 +123,110 @@ def retire(
         str | None,
         typer.Option(help="The sidecar's workers socket: unix:///path or host:port."),
     ] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(help="The token that the worker's name is bound to.", metavar="FILE"),
+    ] = None,
+    tls_ca: Annotated[
+        Path | None,
+        typer.Option(help="On TCP: the authorities of the sidecar's certificate.", metavar="FILE"),
+    ] = None,
+    tls_cert: Annotated[
+        Path | None, typer.Option(help="On TCP: the certificate to show.", metavar="FILE")
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option(help="On TCP: its private key.", metavar="FILE")
+    ] = None,
+    tls_server_name: Annotated[
+        str, typer.Option(help="On TCP: the name in the sidecar's certificate.", metavar="NAME")
+    ] = "",
 ) -> None:
     """Take hooks out of the plan for good. Until then a guard that is gone fails calls."""
+    from sidehook._tls import Tls
+    from sidehook.worker._credentials import Credentials
     from sidehook_server.cli.retire import retire_hooks
 
-    raise typer.Exit(retire_hooks(hook, target))
+    tls = Tls(ca=tls_ca, certificate=tls_cert, key=tls_key, server_name=tls_server_name)
+    shown = Credentials(token_file=token_file, tls=None if tls == Tls() else tls)
+    raise typer.Exit(retire_hooks(hook, target, shown))
 
 
 @app.command()
 def status(
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Everything, as JSON.")] = False,
-    admin: Annotated[
-        str, typer.Option(help="The sidecar's admin port.", metavar="URL")
-    ] = DEFAULT_ADMIN_URL,
+    as_json: _JSON = False,
+    admin: _ADMIN = DEFAULT_ADMIN_URL,
 ) -> None:
-    """Show a running sidecar: its workers, and its hooks in the order in which they run."""
+    """Show a running sidecar: its workers, and its hooks in the order in which they run.
+
+    The exit code is 1 when it is not ready or something is degraded.
+    """
     from sidehook_server.cli.status import show_status
 
     raise typer.Exit(show_status(admin, as_json=as_json))
 
 
 @app.command()
+def plan(
+    hook_type: Annotated[str, typer.Argument(help="The hook type.", metavar="TYPE")],
+    *,
+    payload: Annotated[
+        str | None,
+        typer.Option(help="A file with the payload, a JSON object; - is standard input."),
+    ] = None,
+    budget: Annotated[float | None, typer.Option(help="The call's budget in seconds.")] = None,
+    session: Annotated[str, typer.Option(help="The session of the call.")] = "",
+    tenant: Annotated[str, typer.Option(help="The tenant of the call.")] = "",
+    user: Annotated[str, typer.Option(help="The user of the call.")] = "",
+    label: Annotated[
+        list[str] | None, typer.Option(help="A label of the call.", metavar="NAME=VALUE")
+    ] = None,
+    scope: Annotated[list[str] | None, typer.Option(help="A scope that the call names.")] = None,
+    config: _CONFIG = None,
+    admin: _ADMIN = DEFAULT_ADMIN_URL,
+    as_json: _JSON = False,
+) -> None:
+    """Show what a call would do: who runs, in which order, how long, and if it fails.
+
+    Nothing is called. The exit code is 1 when the call would fail as things stand.
+    """
+    from sidehook_server.cli.plan import Asked, show_plan
+    from sidehook_server.cli.planned import looking_at
+
+    asked = Asked(
+        hook_type=hook_type,
+        payload=payload,
+        budget=budget,
+        session=session,
+        tenant=tenant,
+        user=user,
+        labels=tuple(label or ()),
+        scopes=tuple(scope or ()),
+    )
+    raise typer.Exit(
+        looking_at(admin, config, lambda planned: show_plan(planned, asked, as_json=as_json))
+    )
+
+
+@app.command()
+def lint(
+    *, config: _CONFIG = None, admin: _ADMIN = DEFAULT_ADMIN_URL, as_json: _JSON = False
+) -> None:
+    """Name what should be looked at: dead conditions, guards that fail open, budgets too small.
+
+    The exit code is 1 when there is anything.
+    """
+    from sidehook_server.cli.lint import show_findings
+    from sidehook_server.cli.planned import looking_at
+
+    raise typer.Exit(
+        looking_at(admin, config, lambda planned: show_findings(planned, as_json=as_json))
+    )
+
+
+@app.command()
 def health(
-    admin: Annotated[
-        str, typer.Option(help="The sidecar's admin port.", metavar="URL")
-    ] = DEFAULT_ADMIN_URL,
+    admin: _ADMIN = DEFAULT_ADMIN_URL,
     probe: Annotated[str, typer.Option(help="started, ready or live.")] = "ready",
 ) -> None:
     """Ask a running sidecar how it is; the exit code is 0 when it is well."""

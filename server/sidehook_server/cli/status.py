@@ -11,6 +11,7 @@ from rich.table import Table
 
 from sidehook._types import JSON
 from sidehook_server.cli.admin import NoSidecarError, fetch
+from sidehook_server.cli.console import console
 from sidehook_server.cli.exits import Exit
 
 _Object = dict[str, JSON]
@@ -27,20 +28,28 @@ def show_status(admin: str, *, as_json: bool) -> int:
     if as_json:
         print(json.dumps(state, indent=2))
     else:
-        _show(Console(), state)
-    return Exit.OK
+        _show(console(), state)
+    return Exit.OK if _is_well(state) else Exit.NO
 
 
-def _show(console: Console, state: _Object) -> None:
+def _is_well(state: _Object) -> bool:
+    return state["ready"] is True and not state["degraded"] and not state["circuits"]
+
+
+def _show(out: Console, state: _Object) -> None:
     facts = ("sidecar", "version", "generation", "list_version", "calls_in_flight")
-    console.print("  ".join(f"{fact} {state[fact]}" for fact in facts), highlight=False)
+    out.print("  ".join(f"{fact} {state[fact]}" for fact in facts))
     for probe, answer in cast(_Object, state["health"]).items():
-        console.print(f"{probe}: {answer}", highlight=False)
-    console.print(_workers(cast(list[_Object], state["workers"])))
+        out.print(f"{probe}: {answer}")
+    out.print(_workers(cast(list[_Object], state["workers"])))
     for name, plan in cast(dict[str, _Object], state["hook_types"]).items():
-        console.print(_hooks(name, cast(list[_Object], plan["hooks"])))
+        out.print(_hooks(name, cast(list[_Object], plan["hooks"])))
+    for circuit in cast(list[_Object], state["circuits"]):
+        out.print(
+            f"circuit {circuit['state']}: {circuit['hook']} at {circuit['instance']}",
+        )
     for sentence in cast(list[str], state["degraded"]):
-        console.print(f"degraded: {sentence}", highlight=False)
+        out.print(f"degraded: {sentence}")
 
 
 def _workers(workers: list[_Object]) -> Table:
@@ -54,7 +63,9 @@ def _workers(workers: list[_Object]) -> Table:
 
 def _hooks(hook_type: str, hooks: list[_Object]) -> Table:
     columns = ("hook", "mode", "priority", "scope", "instances")
-    table = Table(*columns, title=hook_type, title_justify="left")
+    table = Table(*columns, "remarks", title=hook_type, title_justify="left")
     for hook in hooks:
-        table.add_row(*("" if hook[column] is None else str(hook[column]) for column in columns))
+        cells = ["" if hook[column] is None else str(hook[column]) for column in columns]
+        marks = ("shadow", "requires_final_payload")
+        table.add_row(*cells, ", ".join(mark for mark in marks if hook[mark]))
     return table

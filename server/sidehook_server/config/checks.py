@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from sidehook._catalogue import CATALOGUE
+from sidehook._types import Mode
+from sidehook_server.config.certificates import certificate_problems
 from sidehook_server.config.kinds import socket_path_problem
 from sidehook_server.config.model import (
     Address,
@@ -12,16 +14,25 @@ from sidehook_server.config.model import (
     DetachedConfig,
     HookConfig,
     JournalPayloads,
+    Listen,
     UndeclaredTypes,
     WorkerConfig,
 )
 from sidehook_server.config.naming import did_you_mean
 from sidehook_server.config.problems import Place, Problem
+from sidehook_server.modes import MODES
 
 
-def check(config: Config, places: Mapping[str, Place], *, source: str) -> Iterator[Problem]:
-    """Every contradiction, at the place of the key that it is about."""
+def check(
+    config: Config, places: Mapping[str, Place], *, source: str, reads_certificates: bool
+) -> Iterator[Problem]:
+    """Every contradiction, at the place of the key that it is about.
+
+    `reads_certificates`: also what is wrong with the files that it names for TLS.
+    """
     for key, text in _found(config):
+        yield Problem(_place(key, places, Place(source)), key, text)
+    for key, text in certificate_problems(config) if reads_certificates else ():
         yield Problem(_place(key, places, Place(source)), key, text)
 
 
@@ -57,16 +68,18 @@ def _sockets(config: Config) -> Iterator[tuple[str, str]]:
 def _addresses(config: Config) -> Iterator[tuple[str, str]]:
     listen = config.listen
     given = {"tcp": listen.tcp, "tcp_workers": listen.tcp_workers, "admin": listen.admin}
+    if not listen.insecure_tcp:
+        for key, reachable in listen.open_in_plain_text.items():
+            ways = "use 127.0.0.1" if key == "admin" else "set listen.tls, use 127.0.0.1"
+            yield (
+                f"listen.{key}",
+                f"{reachable} is open to other machines, and there is no TLS; {ways}, or say "
+                "`insecure_tcp: true` when the network itself is trusted",
+            )
     taken: dict[Address, str] = {}
     for key, address in given.items():
         if address is None:
             continue
-        if not address.is_loopback and not listen.insecure_tcp:
-            yield (
-                f"listen.{key}",
-                f"{address} is open to other machines, and there is no TLS; use 127.0.0.1, or say "
-                "`insecure_tcp: true` when the network itself is trusted",
-            )
         if address.port and address in taken:
             yield f"listen.{key}", f"{address} is {taken[address]} too; use another port"
         taken[address] = f"listen.{key}"
@@ -103,16 +116,54 @@ def _journal(detached: DetachedConfig) -> Iterator[tuple[str, str]]:
 
 def _worker(worker: WorkerConfig, config: Config) -> Iterator[tuple[str, str]]:
     path = f"workers[{worker.name}]"
-    target = worker.target or ""
-    if worker.uid is not None and target and not target.startswith("unix:"):
-        yield (
-            f"{path}.uid",
-            "a user id cannot be verified over TCP; dial a Unix socket, or remove the key",
-        )
+    for key, text in (*_identity(worker, config.listen), *_dialling(worker)):
+        yield f"{path}.{key}", text
     for hook_type in sorted(worker.types):
         yield from _declared(f"{path}.types", hook_type, config)
     for hook in worker.hooks:
         yield from _hook(f"{path}.hooks[{hook.name}]", hook, worker, config)
+
+
+def _identity(worker: WorkerConfig, listen: Listen) -> Iterator[tuple[str, str]]:
+    """What can never be verified of whoever is to have the name."""
+    target = worker.target or ""
+    if worker.uid is not None and target and not target.startswith("unix:"):
+        yield "uid", "a user id cannot be verified over TCP; dial a Unix socket, or remove the key"
+    if worker.token_sha256 is not None and target:
+        yield (
+            "token_sha256",
+            "a token is for a worker that attaches; this one is dialled, and its target is its "
+            "identity (with `tls`, its certificate too); remove one of the two",
+        )
+    if worker.certificate is None:
+        return
+    if target:
+        yield (
+            "certificate",
+            "this is for a worker that attaches; the certificate of one that is dialled must be "
+            "for the host of its target, or for `tls.server_name`; remove the key",
+        )
+    elif listen.tls is None or listen.tls.client_ca is None or listen.tcp_workers is None:
+        yield (
+            "certificate",
+            "nobody can attach with a certificate; set listen.tcp_workers, and listen.tls with "
+            "its client_ca",
+        )
+    elif worker.uid is not None:
+        yield (
+            "certificate",
+            "a user id is verified on the Unix socket and a certificate on TCP, so that nobody "
+            "can have both; remove one of the two",
+        )
+
+
+def _dialling(worker: WorkerConfig) -> Iterator[tuple[str, str]]:
+    if worker.tls is None:
+        return
+    if worker.target is None:
+        yield "tls", "this is for a worker that is dialled; name its target, or remove the key"
+    elif worker.target.startswith("unix:"):
+        yield "tls", "a Unix socket has no TLS; remove the key"
 
 
 def _hook(
@@ -120,8 +171,14 @@ def _hook(
 ) -> Iterator[tuple[str, str]]:
     if hook.hook_type is not None:
         yield from _declared(f"{path}.type", hook.hook_type, config)
+    yield from _observing(path, hook)
     if not hook.required:
         return
+    if hook.shadow:
+        yield (
+            f"{path}.shadow",
+            "a hook in shadow decides nothing, and cannot be required; remove one of the two",
+        )
     if hook.scope:
         yield (
             f"{path}.scope",
@@ -131,6 +188,23 @@ def _hook(
         yield (
             f"{path}.required",
             "the worker is optional, and its hook cannot be required; remove one of the two",
+        )
+
+
+def _observing(path: str, hook: HookConfig) -> Iterator[tuple[str, str]]:
+    """What goes with some modes only."""
+    if hook.mode is None:
+        return
+    if hook.sample is not None and not (hook.shadow or MODES[hook.mode].observes):
+        yield (
+            f"{path}.sample",
+            f"a {hook.mode} hook sees every call; remove `sample`, or let it observe with "
+            "`shadow: true`",
+        )
+    if hook.requires_final_payload and hook.mode is not Mode.SEQUENTIAL:
+        yield (
+            f"{path}.requires_final_payload",
+            f"only sequential hooks may require the final payload, not {hook.mode}; remove it",
         )
 
 

@@ -12,6 +12,7 @@ from typing import Final, Generic, TypeVar
 
 from sidehook._types import Mode, OnError, OnRejected
 from sidehook_server.config import naming
+from sidehook_server.config.conditions import condition_problem
 from sidehook_server.config.model import (
     KIB,
     MIB,
@@ -141,6 +142,16 @@ def _share(text: str, _folder: Path) -> float:
     return share
 
 
+def _digest(text: str, _folder: Path) -> str:
+    if not re.fullmatch(r"[0-9A-Fa-f]{64}", text):
+        # Not repeated: it may well be the token itself.
+        raise WrongValueError(
+            "takes 64 hexadecimal digits, the SHA-256 of the token and never the token: "
+            '`printf %s "$TOKEN" | sha256sum`'
+        )
+    return text.lower()
+
+
 def _file_mode(text: str, _folder: Path) -> int:
     if not re.fullmatch(r"0?o?[0-7]{3}", text):
         raise WrongValueError(f"{text!r} is no file mode; write three octal digits, such as 0660")
@@ -219,6 +230,7 @@ def _show_mode(value: object) -> str:
     return f"{value:04o}"
 
 
+CONDITION: Final = text_kind("CEL expression", condition_problem)
 NAME_OF_WORKER: Final = text_kind("name", naming.worker_name_problem)
 NAME_OF_HOOK: Final = text_kind("name", naming.hook_name_problem)
 NAME_OF_TYPE: Final = text_kind("hook type", naming.hook_type_problem)
@@ -232,6 +244,8 @@ COUNT: Final = integer_kind("whole number over 0", low=1, high=10**9)
 COUNT_OR_NONE: Final = integer_kind("whole number", low=0, high=1000)
 PRIORITY: Final = integer_kind("whole number", low=-naming.MAX_PRIORITY, high=naming.MAX_PRIORITY)
 USER_ID: Final = integer_kind("user id", low=0, high=2**32 - 2)
+TOKEN_SHA256: Final = Kind("SHA-256 in hexadecimal digits", _digest)
+CERTIFICATE_NAME: Final = text_kind("DNS name, common name or URI", naming.certificate_problem)
 SHARE: Final = Kind("share, over 0 to 1", _share, lambda value: f"{value:g}")
 FILE_MODE: Final = Kind("file mode", _file_mode, _show_mode)
 PATH: Final = Kind("path", _path)

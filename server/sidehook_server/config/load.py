@@ -28,13 +28,14 @@ def load_config(
     *,
     overrides: Sequence[Override] = (),
     environment: Mapping[str, str] | None = None,
+    reads_certificates: bool = True,
 ) -> Config:
     """Reads the configuration; without a path it is all defaults.
 
     `overrides` stand in place of what the file says; relative paths in them are
     relative to the current folder, those in the file to the file's. `environment` is
-    the process's own when not given. Reads one file and binds nothing. Raises
-    ConfigError with every problem.
+    the process's own when not given. Reads one file, with `reads_certificates` those that
+    it names for TLS, and binds nothing. Raises ConfigError with every problem.
     """
     environment = os.environ if environment is None else environment
     file = None if path is None else Path(path)
@@ -45,7 +46,7 @@ def load_config(
     values = reader.section(CONFIG, tree.overridden(root, overrides))
     config = _completed(values, environment, source="" if file is None else source)
     wrong = {problem.key for problem in reader.problems}
-    found = check(config, reader.places, source=source)
+    found = check(config, reader.places, source=source, reads_certificates=reads_certificates)
     problems = [*reader.problems, *(each for each in found if each.key not in wrong)]
     if problems:
         raise ConfigError(problems)

@@ -13,7 +13,9 @@ from enum import StrEnum
 from typing import Final
 
 from sidehook._manifest import ErrorPolicy
+from sidehook._tls import Tls
 from sidehook._types import Mode, OnRejected
+from sidehook_server.pipeline.breaker import BreakerSettings
 from sidehook_server.pipeline.model import CallSettings
 
 KIB = 1024
@@ -80,15 +82,38 @@ class Address:
             return False
 
 
+_CAN: Final = {
+    "tcp": "call hooks",
+    "tcp_workers": "register under every name that is not bound, and retire hooks of such names",
+}
+
 DEFAULT_ADMIN: Final = Address("127.0.0.1", 9480)
 """Where the admin port is when nothing is said about it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenTls:
+    """TLS on `tcp` and `tcp_workers`, as paths of PEM files.
+
+    `client_ca` None: whoever connects needs no certificate. None of the others: the
+    configuration is not whole, and was refused.
+    """
+
+    certificate: str | None = None
+    key: str | None = None
+    client_ca: str | None = None
+
+    @property
+    def files(self) -> Tls:
+        """The same, for those who speak TLS."""
+        return Tls(ca=self.client_ca, certificate=self.certificate, key=self.key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listen:
     """Where the sidecar listens. `tcp`, `tcp_workers` and `admin` None: not at all.
 
-    Both sockets are paths of files.
+    Both sockets are paths of files. `tls` None: TCP is in plain text.
     """
 
     socket: str
@@ -98,7 +123,29 @@ class Listen:
     tcp: Address | None = None
     tcp_workers: Address | None = None
     admin: Address | None = DEFAULT_ADMIN
+    tls: ListenTls | None = None
     insecure_tcp: bool = False
+
+    @property
+    def open_in_plain_text(self) -> Mapping[str, Address]:
+        """The addresses that other machines can reach and that no TLS protects, by key."""
+        plain = {"tcp": self.tcp, "tcp_workers": self.tcp_workers} if self.tls is None else {}
+        return {
+            key: address
+            for key, address in {**plain, "admin": self.admin}.items()
+            if address is not None and not address.is_loopback
+        }
+
+    @property
+    def open_to_anybody(self) -> Mapping[str, Address]:
+        """The addresses with TLS that other machines reach without a certificate, by key."""
+        if self.tls is None or self.tls.client_ca is not None:
+            return {}
+        return {
+            key: address
+            for key, address in {"tcp": self.tcp, "tcp_workers": self.tcp_workers}.items()
+            if address is not None and not address.is_loopback
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,9 +166,10 @@ class HookTypeConfig:
 class HookConfig:
     """The operator's word on one hook; None leaves a term to its worker.
 
-    `scope` empty: the hook runs for every call, whatever its worker says. `hook_type`
-    says which calls fail while a required hook was never registered. `detached_runs`
-    bounds the runs of a FIRE_AND_FORGET hook that go on at once.
+    `scope` or `condition` empty: the hook runs for every call, whatever its worker says.
+    `shadow`: it observes only. `hook_type` says which calls fail while a required hook
+    was never registered. `detached_runs` bounds the runs of a FIRE_AND_FORGET hook that
+    go on at once.
     """
 
     name: str
@@ -132,6 +180,10 @@ class HookConfig:
     on_error: ErrorPolicy | None = None
     on_rejected: OnRejected | None = None
     scope: str | None = None
+    condition: str | None = None
+    sample: float | None = None
+    requires_final_payload: bool | None = None
+    shadow: bool = False
     required: bool = False
     detached_runs: int | None = None
 
@@ -143,16 +195,21 @@ class WorkerConfig:
     `target` None: it attaches by itself. `optional`: calls do not fail because it was
     never seen. `types`: the hook types it is expected to serve, empty for unknown.
     `tenant` and `on_downgrade` None: what the manifest, and the general setting, say.
-    `uid`: only processes of this user may register under the name.
+    Only those may register under the name: `uid`: processes of this user; `token_sha256`:
+    those with the token of this digest; `certificate`: those whose certificate names this.
+    `tls`: how the target is dialled, None for in plain text.
     """
 
     name: str
     target: str | None = None
+    tls: Tls | None = None
     optional: bool = False
     tenant: str | None = None
     types: frozenset[str] = frozenset()
     on_downgrade: OnDowngrade | None = None
     uid: int | None = None
+    token_sha256: str | None = None
+    certificate: str | None = None
     hooks: tuple[HookConfig, ...] = ()
 
     def hook(self, name: str) -> HookConfig | None:
@@ -170,6 +227,7 @@ class LimitsConfig:
     default_budget: float = 10.0
     margin: float = 0.020
     observer_share: float = 0.2
+    max_extension: float = 5.0
     list_lease: float = 2.0
     drain_timeout: float = 10.0
 
@@ -210,6 +268,7 @@ class Config:
     worker_sockets: str | None = None
     limits: LimitsConfig = field(default_factory=LimitsConfig)
     detached: DetachedConfig = field(default_factory=DetachedConfig)
+    breaker: BreakerSettings = field(default_factory=BreakerSettings)
     payload_on_block: bool = False
     on_downgrade: OnDowngrade = OnDowngrade.REFUSE
     source: str = ""
@@ -224,6 +283,8 @@ class Config:
             observer_share=limits.observer_share,
             payload_on_block=self.payload_on_block,
             max_state_bytes=limits.max_state_bytes,
+            max_extension=limits.max_extension,
+            breaker=self.breaker,
         )
 
     def accepts_downgrade(self, worker: str) -> bool:
@@ -235,20 +296,27 @@ class Config:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What an operator is told at every start."""
-        open_to_all = {
-            f"listen.{key}": address
-            for key, address in (
-                ("tcp", self.listen.tcp),
-                ("tcp_workers", self.listen.tcp_workers),
-                ("admin", self.listen.admin),
-            )
-            if address is not None and not address.is_loopback
-        }
+        plain = self.listen.open_in_plain_text
+        tokens = sorted(it.name for it in self.workers.values() if it.token_sha256 is not None)
         return (
             *(
-                f"{key} {address} is open to other machines without TLS, because "
+                f"listen.{key} {address} is open to other machines without TLS, because "
                 "listen.insecure_tcp is true: whoever reaches it can read and send everything"
-                for key, address in open_to_all.items()
+                for key, address in plain.items()
+            ),
+            *(
+                f"listen.{key} {address} is open to other machines that show no certificate: "
+                f"whoever reaches it can {_CAN[key]}; name their authority with "
+                "listen.tls.client_ca"
+                for key, address in self.listen.open_to_anybody.items()
+            ),
+            *(
+                (
+                    f"the tokens of {', '.join(tokens)} can be read by others when they are sent "
+                    f"to listen.tcp_workers {plain['tcp_workers']}: set listen.tls",
+                )
+                if tokens and "tcp_workers" in plain
+                else ()
             ),
             *(
                 (

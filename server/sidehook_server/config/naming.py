@@ -53,6 +53,15 @@ def text_problem(text: str) -> str | None:
     return None if text.isprintable() else "use printable characters only"
 
 
+def certificate_problem(text: str) -> str | None:
+    """What is wrong with the name that a certificate is to have; None when nothing is."""
+    if not text:
+        return "it is empty"
+    if "*" in text:
+        return "a name is taken as it stands, without wildcards; write the whole of it"
+    return text_problem(text)
+
+
 def shown(name: str) -> str:
     """A name from outside as it may stand in a message: quoted, and not too long."""
     return repr(name if len(name) <= MAX_TEXT else f"{name[:MAX_TEXT]}…")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import TypeVar
 
 import yaml
@@ -45,7 +44,7 @@ class Reader:
         """The values of the keys that are given and right."""
         values: Values = {}
         keys = {key.name: key for key in section.keys}
-        given = self._given(tuple(keys), node, path, refused=section.refused)
+        given = self._given(tuple(keys), node, path)
         if given is None:
             return values
         for name, value_node in given.items():
@@ -64,8 +63,6 @@ class Reader:
         known: tuple[str, ...],
         node: Node,
         path: str,
-        *,
-        refused: Mapping[str, str] = MappingProxyType({}),
     ) -> Mapping[str, Node] | None:
         """The known keys of a mapping with their values; the others are reported.
 
@@ -88,9 +85,7 @@ class Reader:
                 given[name] = value_node
                 self.places[_join(path, name)] = tree.place_of(key_node, self._source)
             else:
-                self._report(
-                    key_node, _join(path, name), refused.get(name) or _unknown(name, known)
-                )
+                self._report(key_node, _join(path, name), _unknown(name, known))
         return given
 
     def _value(self, takes: Takes, node: Node, path: str) -> object:
@@ -158,12 +153,7 @@ class Reader:
         )
 
     def _action(self, node: Node) -> OnError:
-        action = self._single(kinds.ON_ERROR, node)
-        if action is OnError.DISABLE:
-            raise WrongValueError(
-                "disable is not supported by this version of the sidecar; use fail or ignore"
-            )
-        return action
+        return self._single(kinds.ON_ERROR, node)
 
     def _single(self, kind: Kind[SingleT], node: Node) -> SingleT:
         folder = self._folder if tree.is_in_file(node) else Path.cwd()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from sidehook_server.config.kinds import Kind
 from sidehook_server.config.schema import (
     CONFIG,
-    UNSUPPORTED,
     Key,
     ListOf,
     ListOfSections,
@@ -100,11 +99,6 @@ def _sections(section: Section, path: str, text: str) -> Iterator[str]:
     yield "| Key | Value | Default | Meaning |\n|---|---|---|---|\n"
     for key in section.keys:
         yield f"| `{key.name}` | {_label(key.takes)} | {_default(section, key)} | {key.text} |\n"
-    if section.refused:
-        yield (
-            f"\nThe keys {_words(UNSUPPORTED)} and the `on_error` word `disable` are not supported "
-            "by this version: they are refused, here and in manifests.\n"
-        )
     for key in section.keys:
         below = f"{path}.{key.name}" if path else key.name
         match key.takes:
@@ -125,14 +119,10 @@ def _label(takes: Takes) -> str:
         case ListOf():
             return f"list of {takes.kind.label}s"
         case Policy():
-            return "`fail` or `ignore`, or a mapping"
+            return "`fail`, `ignore` or `disable`, or a mapping"
         case Kind():
             return takes.label
 
 
 def _default(section: Section, key: Key) -> str:
     return "required" if key.required else default_of(section, key)
-
-
-def _words(names: Iterable[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)

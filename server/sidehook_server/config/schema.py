@@ -6,11 +6,11 @@ of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
-from types import MappingProxyType
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, fields
 from typing import Any, Final, TypeAlias
 
+from sidehook._tls import Tls
 from sidehook._types import FailureClass
 from sidehook_server.config import kinds
 from sidehook_server.config.kinds import Kind
@@ -21,8 +21,10 @@ from sidehook_server.config.model import (
     HookTypeConfig,
     LimitsConfig,
     Listen,
+    ListenTls,
     WorkerConfig,
 )
+from sidehook_server.pipeline.breaker import BreakerSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +42,12 @@ Values: TypeAlias = dict[str, Any]
 class Section:
     """Keys of their own below a key. `model` has their attributes and defaults.
 
-    `make` makes of them what the key above is set to. `refused` are keys that are
-    known and not taken, with the reason.
+    `make` makes of them what the key above is set to.
     """
 
     keys: tuple[Key, ...]
     model: type
     make: Callable[[Values], object]
-    refused: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,18 +89,6 @@ class Key:
 POLICY_KEYS: Final = ("default", *(str(kind) for kind in FailureClass))
 """The keys of an `on_error` that is written by failure class."""
 
-UNSUPPORTED: Final[Mapping[str, str]] = {
-    name: f"{what} not supported by this version of the sidecar; remove the key"
-    for name, what in {
-        "condition": "conditions are",
-        "sample": "sampling is",
-        "shadow": "shadowing is",
-        "disable": "disabling a hook is",
-        "requires_final_payload": "final-payload gates are",
-    }.items()
-}
-"""Terms of a hook that a later version will take."""
-
 AS_DECLARED: Final = "as its worker says"
 
 HOOK: Final = Section(
@@ -126,8 +114,9 @@ HOOK: Final = Section(
             "on_error",
             Policy(),
             "What its failure does to the call: `fail` ends it with an error, `ignore` goes on "
-            "and records it. One word for every failure, or a mapping with a word for each "
-            "class (`unreachable`, `timeout`, `raised`, `malformed`, `overloaded`, "
+            "and records it, `disable` does so too and leaves the hook out on that instance "
+            "until a probe of it succeeds. One word for every failure, or a mapping with a word "
+            "for each class (`unreachable`, `timeout`, `raised`, `malformed`, `overloaded`, "
             "`circuit_open`) and `default` for the others.",
             default=AS_DECLARED,
         ),
@@ -146,6 +135,33 @@ HOOK: Final = Section(
             default=AS_DECLARED,
         ),
         Key(
+            "condition",
+            kinds.CONDITION,
+            "A CEL expression over context and payload; the hook is skipped where it is false. "
+            "Empty (`''`): it runs for every call, whatever its worker says.",
+            default=AS_DECLARED,
+        ),
+        Key(
+            "sample",
+            kinds.SHARE,
+            "The share of sessions whose calls it sees; for hooks that observe only: mode audit "
+            "or fire_and_forget, or in shadow.",
+            default=AS_DECLARED,
+        ),
+        Key(
+            "requires_final_payload",
+            kinds.BOOLEAN,
+            "A sequential hook runs behind everything that modifies, may block, and may not "
+            "modify.",
+            default=AS_DECLARED,
+        ),
+        Key(
+            "shadow",
+            kinds.BOOLEAN,
+            "The hook runs where it would, and nothing comes of its answer: the receipt says what "
+            "it would have done.",
+        ),
+        Key(
             "required",
             kinds.BOOLEAN,
             "Calls of its type fail while it was never registered; every failure of it ends the "
@@ -160,7 +176,27 @@ HOOK: Final = Section(
     ),
     HookConfig,
     lambda values: HookConfig(**values),
-    refused=UNSUPPORTED,
+)
+
+WORKER_TLS: Final = Section(
+    (
+        Key(
+            "ca",
+            kinds.PATH,
+            "The authorities that its certificate must be from, in PEM.",
+            default="those that gRPC brings",
+        ),
+        Key("certificate", kinds.PATH, "The certificate that the sidecar shows it, in PEM."),
+        Key("key", kinds.PATH, "The private key of `certificate`, in PEM."),
+        Key(
+            "server_name",
+            kinds.TEXT,
+            "The name that its certificate must be for.",
+            default="the host of `target`",
+        ),
+    ),
+    Tls,
+    lambda values: Tls(**values),
 )
 
 WORKER: Final = Section(
@@ -176,6 +212,11 @@ WORKER: Final = Section(
             kinds.TARGET,
             "Where the sidecar dials it: `unix:///path/to/worker.sock`, `host:port` or "
             "`dns:///host:port`. Without it the worker attaches by itself.",
+        ),
+        Key(
+            "tls",
+            WORKER_TLS,
+            "Dials a `target` on TCP over TLS; `{}` for an authority that gRPC knows.",
         ),
         Key(
             "optional",
@@ -203,6 +244,20 @@ WORKER: Final = Section(
             "uid",
             kinds.USER_ID,
             "Only processes of this user may register under the name, over a Unix socket.",
+        ),
+        Key(
+            "token_sha256",
+            kinds.TOKEN_SHA256,
+            "Only a worker that attaches with the token of this digest may have the name. It is "
+            "what `sha256sum` makes of the token without a line end behind it; take a random "
+            "token, such as `openssl rand -hex 32` makes.",
+        ),
+        Key(
+            "certificate",
+            kinds.CERTIFICATE_NAME,
+            "Only a worker that attaches over TLS with a certificate of this name may have the "
+            "worker's: a URI (`spiffe://...`) or DNS name among its alternative names, or the "
+            "common name of a certificate that has none. Needs `listen.tls.client_ca`.",
         ),
         Key(
             "hooks",
@@ -240,6 +295,31 @@ HOOK_TYPE: Final = Section(
     lambda values: HookTypeConfig(**values),
 )
 
+LISTEN_TLS: Final = Section(
+    (
+        Key(
+            "certificate",
+            kinds.PATH,
+            "The sidecar's certificate in PEM, with those between it and its authority.",
+            required=True,
+        ),
+        Key(
+            "key",
+            kinds.PATH,
+            "The private key of `certificate` in PEM, without a passphrase.",
+            required=True,
+        ),
+        Key(
+            "client_ca",
+            kinds.PATH,
+            "The authorities, in PEM, that every client and worker on TCP must have a "
+            "certificate from. Without it none is asked for.",
+        ),
+    ),
+    ListenTls,
+    lambda values: ListenTls(**values),
+)
+
 LISTEN: Final = Section(
     (
         Key(
@@ -272,10 +352,16 @@ LISTEN: Final = Section(
             "The address of the HTTP port with `/healthz`, `/metrics` and `/state`, or `off`.",
         ),
         Key(
+            "tls",
+            LISTEN_TLS,
+            "TLS on `tcp` and `tcp_workers`. The files are read at the start, and again for a "
+            "connection that finds them changed: a renewed certificate needs no restart.",
+        ),
+        Key(
             "insecure_tcp",
             kinds.BOOLEAN,
-            "Lets the three addresses above be open to other machines, without TLS. The sidecar "
-            "warns of it at every start.",
+            "Lets addresses be open to other machines without TLS, which `admin` never has. The "
+            "sidecar warns of it at every start.",
         ),
     ),
     Listen,
@@ -313,7 +399,14 @@ LIMITS: Final = Section(
         Key(
             "observer_share",
             kinds.SHARE,
-            "The part of a call's remaining time that its AUDIT hooks may spend together.",
+            "The part of a call's remaining time that its AUDIT hooks and those in shadow may "
+            "spend together.",
+        ),
+        Key(
+            "max_extension",
+            kinds.DURATION,
+            "How much more time a hook may get at most when it asks for more, once, out of what "
+            "is left of the call.",
         ),
         Key(
             "list_lease",
@@ -402,6 +495,27 @@ DETACHED: Final = Section(
     lambda values: DetachedConfig(**values),
 )
 
+BREAKER: Final = Section(
+    (
+        Key("failures", kinds.COUNT, "How many failures in a row open it."),
+        Key(
+            "pause",
+            kinds.DURATION,
+            "How long it then keeps runs away, until one is let through as a probe. Twice as long "
+            "after each probe that fails.",
+        ),
+        Key("longest_pause", kinds.DURATION, "How long at most."),
+        Key(
+            "jitter",
+            kinds.SHARE,
+            "By which random part of itself a pause is longer or shorter, so that sidecars do not "
+            "probe in step.",
+        ),
+    ),
+    BreakerSettings,
+    lambda values: BreakerSettings(**values),
+)
+
 CONFIG: Final = Section(
     (
         Key("listen", LISTEN, "Where the sidecar listens."),
@@ -445,6 +559,12 @@ CONFIG: Final = Section(
             "detached",
             DETACHED,
             "Events of FIRE_AND_FORGET hooks, between the verdict and their delivery.",
+        ),
+        Key(
+            "breaker",
+            BREAKER,
+            "The circuit breaker of each hook on each instance of its worker: failures of class "
+            "timeout, raised and malformed open it, and it heals by itself.",
         ),
         Key(
             "payload_on_block",

@@ -41,7 +41,7 @@ def _account_for_line(observer: Observer, request: CallRequest, line: ReceiptLin
             request.hook_type, line.worker, line.hook, count=len(line.rejected_fields)
         )
     report = _REPORTS.get(line.outcome)
-    if report is None or (line.outcome is HookOutcome.FAILED_OPEN and not _is_guard(line)):
+    if report is None or (line.outcome in _MISSES and not _is_guard(line)):
         return
     _log.warning(
         "%s hook_type=%s call_id=%s hook=%s/%s failure_class=%s code=%s fields=%s",
@@ -58,11 +58,17 @@ def _account_for_line(observer: Observer, request: CallRequest, line: ReceiptLin
 
 
 def _is_guard(line: ReceiptLine) -> bool:
-    return isinstance(line.mode, Mode) and not MODES[line.mode].observes
+    return isinstance(line.mode, Mode) and not (line.shadowed or MODES[line.mode].observes)
 
+
+_MISSES: Final[Mapping[HookOutcome | str, GuardMissed]] = {
+    HookOutcome.FAILED_OPEN: GuardMissed.FAILED_OPEN,
+    HookOutcome.SKIPPED_DISABLED: GuardMissed.DISABLED,
+}
+"""The ways in which a guard does not run and the call goes on."""
 
 _EVENTS: Final[Mapping[HookOutcome | str, str]] = {
-    HookOutcome.FAILED_OPEN: "guard_missed",
+    **dict.fromkeys(_MISSES, "guard_missed"),
     HookOutcome.BLOCK_SUPPRESSED: "block_suppressed",
     HookOutcome.PATCH_DISCARDED: "patch_discarded",
 }
@@ -70,8 +76,9 @@ _EVENTS: Final[Mapping[HookOutcome | str, str]] = {
 _Report = Callable[[Observer, str, ReceiptLine], None]
 
 _REPORTS: Final[Mapping[HookOutcome | str, _Report]] = {
-    HookOutcome.FAILED_OPEN: lambda observer, hook_type, _line: observer.guard_missed(
-        hook_type, GuardMissed.FAILED_OPEN
+    **dict.fromkeys(
+        _MISSES,
+        lambda observer, hook_type, line: observer.guard_missed(hook_type, _MISSES[line.outcome]),
     ),
     HookOutcome.BLOCK_SUPPRESSED: lambda observer, hook_type, line: observer.block_suppressed(
         hook_type, line.worker, line.hook

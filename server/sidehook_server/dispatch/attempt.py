@@ -7,11 +7,12 @@ from typing import Protocol
 
 from sidehook._run import HookFailure, HookResult, RunRequest
 from sidehook._types import FailureClass
-from sidehook_server.dispatch.failures import unreachable
+from sidehook_server.dispatch.failures import circuit_open, unreachable
 from sidehook_server.dispatch.link import RunHandle, WorkerLink
 from sidehook_server.dispatch.services import Services
 from sidehook_server.dispatch.snapshot import Snapshot
 from sidehook_server.pipeline.model import PlannedHook
+from sidehook_server.policy import CLASSES
 
 
 class RunOwner(Protocol):
@@ -19,6 +20,12 @@ class RunOwner(Protocol):
 
     def run_sent(self, attempt: Attempt, link: WorkerLink) -> None:
         """The run was handed to this link; once more for each instance that is tried."""
+
+    def run_begun(self, attempt: Attempt) -> None:
+        """The worker calls the hook."""
+
+    def run_extended(self, attempt: Attempt, extra: float) -> None:
+        """The hook asks for so many seconds more."""
 
     def run_answered(self, attempt: Attempt, result: HookResult) -> None:
         """The hook answered."""
@@ -32,16 +39,21 @@ class Attempt:
 
     A run that was certainly never sent goes to another instance. One that was sent is
     repeated only when its connection broke, its hook is idempotent and time is left.
+    Instances on which the hook's circuit is open are not asked. Whoever owns the attempt
+    says whether its end was a failure of the hook (`blame`), and then that it is over
+    (`settle`).
     """
 
     __slots__ = (
         "_expires",
         "_handle",
+        "_is_answered",
         "_made",
         "_owner",
         "_request",
         "_services",
         "_snapshot",
+        "_ticket",
         "_tried",
         "hook",
         "link",
@@ -71,6 +83,8 @@ class Attempt:
         self._snapshot = snapshot
         self._made = services.clock.time()
         self._handle: RunHandle | None = None
+        self._ticket: int | None = None
+        self._is_answered = False
         self._tried: tuple[str, ...] = ()
 
     def begin(self) -> HookFailure | None:
@@ -87,9 +101,18 @@ class Attempt:
         if handle is not None:
             handle.cancel()
 
+    def begun(self) -> None:
+        """The worker calls the hook."""
+        self._owner.run_begun(self)
+
+    def extended(self, extra: float) -> None:
+        """The hook asks for more time."""
+        self._owner.run_extended(self, extra)
+
     def answered(self, result: HookResult) -> None:
         """The link has the hook's answer."""
         self._handle = None
+        self._is_answered = True
         self._owner.run_answered(self, result)
 
     def failed(self, failure: HookFailure, *, sent: bool) -> None:
@@ -97,10 +120,37 @@ class Attempt:
         self._handle = None
         self.may_have_run = self.may_have_run or sent
         final: HookFailure | None = failure
+        if not sent or failure.failure_class is FailureClass.UNREACHABLE:
+            self.settle()
         if not sent or self._may_repeat(failure):
             final = self._send(failure)
         if final is not None:
             self._owner.run_failed(self, final)
+
+    def blame(self, kind: FailureClass, *, opens_circuit: bool) -> None:
+        """The run failed: the hook's breaker on that instance hears of it. Once."""
+        link, ticket = self.link, self._ticket
+        if link is None or ticket is None:
+            return
+        self._ticket = None
+        if opens_circuit or CLASSES[kind].feeds_breaker:
+            now = self._services.clock.time()
+            self._services.breakers.failed(link, self.hook, ticket, now, at_once=opens_circuit)
+        else:
+            self._services.breakers.abandoned(link, self.hook, ticket)
+
+    def settle(self) -> None:
+        """Whatever there was to blame the run for has been said. Safe to call twice.
+
+        One that was answered succeeded then; of any other nothing is known.
+        """
+        link, ticket = self.link, self._ticket
+        if link is None or ticket is None:
+            return
+        self._ticket = None
+        breakers = self._services.breakers
+        told = breakers.succeeded if self._is_answered else breakers.abandoned
+        told(link, self.hook, ticket)
 
     def _may_repeat(self, failure: HookFailure) -> bool:
         return (
@@ -118,11 +168,16 @@ class Attempt:
             if link is None:
                 return unreachable(self.hook.worker) if failure is None else failure
             self._tried += (link.link_id,)
+            ticket = self._services.breakers.enter(link, self.hook, self._services.clock.time())
+            if ticket is None:
+                failure = circuit_open(self.hook.worker, self.hook.name, link.instance)
+                continue
             outcome = link.send(self._timed(), self)
             if not isinstance(outcome, HookFailure):
-                self._handle, self.link = outcome, link
+                self._handle, self.link, self._ticket = outcome, link, ticket
                 self._owner.run_sent(self, link)
                 return None
+            self._services.breakers.abandoned(link, self.hook, ticket)
             failure = outcome
 
     def _timed(self) -> RunRequest:

@@ -40,12 +40,14 @@ from sidehook_server.dispatch.services import Services
 from sidehook_server.dispatch.snapshot import Snapshot
 from sidehook_server.dispatch.waiting import Waiter
 from sidehook_server.pipeline.model import DetachedWork, PlannedHook
+from sidehook_server.policy import consequence
 
 _log: Final = logging.getLogger("sidehook.dispatch")
 
 _LOSSES: Final = {
     FailureClass.UNREACHABLE: DetachedLoss.UNREACHABLE,
     FailureClass.TIMEOUT: DetachedLoss.TIMEOUT,
+    FailureClass.CIRCUIT_OPEN: DetachedLoss.CIRCUIT_OPEN,
 }
 
 
@@ -277,12 +279,13 @@ class DetachedQueue:
         event.lane.lane.resume()
         failure = failure_in_answer(attempt, event.work, result, self._services.observer)
         if failure is None:
+            attempt.settle()
             self.counts.delivered += 1
             seconds = self._now() - event.accepted_at
             self._services.observer.detached_delivered(event.work.hook, seconds)
             self._end(event)
         else:
-            self._failed(event, failure)
+            self._failed(event, attempt, failure)
         self.send_lane(event.lane.lane)
 
     def failed(self, event: DetachedEvent, attempt: Attempt, failure: HookFailure) -> None:
@@ -291,7 +294,7 @@ class DetachedQueue:
             return
         event.attempt = None
         if attempt.may_have_run:
-            self._failed(event, failure)
+            self._failed(event, attempt, failure)
         else:
             event.tries -= 1
             self._not_sent(event, failure)
@@ -301,16 +304,18 @@ class DetachedQueue:
         """An event was woken: its time is over, that of its try, or that between two tries."""
         if event.stage is Stage.RETRYING:
             self._wait(event)
-        elif event.attempt is not None:
+        elif (attempt := event.attempt) is not None:
             event.cancel()
-            self._failed(event, not_in_time(event.work.hook.timeout))
+            self._failed(event, attempt, not_in_time(event.work.hook.timeout))
         else:
             self._expire(event)
         self.send_lane(event.lane.lane)
 
-    def _failed(self, event: DetachedEvent, failure: HookFailure) -> None:
+    def _failed(self, event: DetachedEvent, attempt: Attempt, failure: HookFailure) -> None:
         """A run was sent, and failed: it is repeated, or its event is lost."""
-        hook = event.work.hook
+        hook, kind = attempt.hook, failure.failure_class
+        follows = consequence(kind, hook.on_error[kind], may_end_call=False)
+        attempt.blame(kind, opens_circuit=follows.opens_circuit)
         at = self._now() + self._retry.delay(event.tries)
         again = self._retry.repeats(failure, idempotent=hook.idempotent, tries=event.tries)
         if not again or at >= event.until:
@@ -361,6 +366,8 @@ class DetachedQueue:
         work = event.work
         sent = event.tries > 0
         kept = event.journalled and (work.hook.idempotent or event.attempt is None)
+        if (attempt := event.attempt) is not None:
+            attempt.settle()
         event.cancel()
         if kept:
             if event.marked and self._journal is not None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import secrets
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
-from sidehook._call import CallAnswer, CallFailure, CallRequest, Receipt
+from sidehook._call import CallAnswer, CallContext, CallFailure, CallRequest, Receipt
 from sidehook_server.dispatch import admission
 from sidehook_server.dispatch.account import account_for
+from sidehook_server.dispatch.breakers import Breakers
 from sidehook_server.dispatch.detached import DetachedQueue, Undelivered
 from sidehook_server.dispatch.detached_limits import DetachedLimits
 from sidehook_server.dispatch.driver import CallDriver, OnAnswer
@@ -78,14 +81,21 @@ class Dispatcher:
         journal: Journal | None = None,
     ) -> None:
         self._limits = limits or DispatchLimits()
+        observer = observer or NullObserver()
+        self.breakers: Final = Breakers(
+            lambda: registry().settings.breaker, random=random.random, observer=observer
+        )
+        links.on_leave(self.breakers.forget)
         self._services = Services(
             clock=clock,
             sweeper=Sweeper(clock),
             router=Router(links),
+            breakers=self.breakers,
             registry=registry,
-            observer=observer or NullObserver(),
+            observer=observer,
         )
         self.detached: Final = DetachedQueue(self._services, self._limits.detached, journal=journal)
+        self.scope_calls: Final[Counter[tuple[str, str]]] = Counter()
         self._calls: dict[CallDriver, None] = {}
         self._all_answered = Waiter(self._services.sweeper, lambda: not self._calls)
         self._draining = False
@@ -187,6 +197,7 @@ class Dispatcher:
         unknown_scopes: tuple[str, ...] = ()
         if context.scopes:
             unknown_scopes = snapshot.unknown_scopes(context.tenant, context.scopes)
+            self._count_scopes(context, unknown_scopes)
         call = Call(
             plan,
             request,
@@ -208,6 +219,12 @@ class Dispatcher:
         self._calls[driver] = None
         driver.begin()
         return driver
+
+    def _count_scopes(self, context: CallContext, unknown: tuple[str, ...]) -> None:
+        """Counts the calls in each scope that hooks are in; the operator's hooks bound them."""
+        for scope in context.scopes:
+            if scope not in unknown:
+                self.scope_calls[context.tenant, scope] += 1
 
     def _finished(self, driver: CallDriver) -> None:
         self._calls.pop(driver, None)

@@ -18,7 +18,15 @@ from sidehook_server.dispatch.detached import DetachedQueue
 from sidehook_server.dispatch.link import WorkerLink
 from sidehook_server.dispatch.services import Services
 from sidehook_server.dispatch.snapshot import Snapshot
-from sidehook_server.pipeline.model import CancelRun, Detach, Effect, Finish, StartRun, Tell
+from sidehook_server.pipeline.model import (
+    CancelRun,
+    Detach,
+    Effect,
+    Finish,
+    RunFailed,
+    StartRun,
+    Tell,
+)
 from sidehook_server.pipeline.plan import Plan
 from sidehook_server.pipeline.run import Call
 
@@ -93,7 +101,16 @@ class CallDriver:
 
     def run_sent(self, attempt: Attempt, link: WorkerLink) -> None:
         """A run of this call was handed to a link."""
-        self._feed(self._call.sent, attempt.run, link.instance)
+        self._feed(self._call.sent, attempt.run, link.instance, tells_begin=link.tells_begin)
+
+    def run_begun(self, attempt: Attempt) -> None:
+        """The hook of this call is called now."""
+        if not self._finished:
+            self._call.begun(attempt.run)
+
+    def run_extended(self, attempt: Attempt, extra: float) -> None:
+        """A hook of this call asks for more time."""
+        self._feed(self._call.extended, attempt.run, extra, self._services.clock.time())
 
     def run_answered(self, attempt: Attempt, result: HookResult) -> None:
         """A hook of this call answered."""
@@ -101,6 +118,7 @@ class CallDriver:
         self._feed(self._call.answered, attempt.run, result, self._services.clock.time())
         if self._call.late_answers != late:
             self._services.observer.late_answer(attempt.hook.worker)
+        attempt.settle()
 
     @property
     def answer_by(self) -> float:
@@ -149,6 +167,8 @@ class CallDriver:
                 self._start_run(effect)
             case CancelRun():
                 self._attempts[effect.run].cancel()
+            case RunFailed():
+                self._blame(effect)
             case Tell():
                 self._tell(effect)
             case Detach():
@@ -171,6 +191,11 @@ class CallDriver:
         if failure is not None:
             self.run_failed(attempt, failure)
 
+    def _blame(self, failed: RunFailed) -> None:
+        attempt = self._attempts.get(failed.run)
+        if attempt is not None:
+            attempt.blame(failed.failure_class, opens_circuit=failed.opens_circuit)
+
     def _tell(self, tell: Tell) -> None:
         for attempt in self._attempts.values():
             link = attempt.link
@@ -182,6 +207,8 @@ class CallDriver:
             return
         self._finished = True
         self._services.sweeper.forget(self)
+        for attempt in self._attempts.values():
+            attempt.settle()
         self._attempts.clear()
         self._effects.clear()
         try:

@@ -32,6 +32,15 @@ def connection_lost(worker: str, instance: str) -> HookFailure:
     )
 
 
+def circuit_open(worker: str, hook: str, instance: str) -> HookFailure:
+    """The hook failed too often on the instance lately, so that the run was not sent."""
+    return HookFailure(
+        failure_class=FailureClass.CIRCUIT_OPEN,
+        code="CIRCUIT_OPEN",
+        message=f"{worker}/{hook} is kept from {instance or 'its worker'} after failures there",
+    )
+
+
 def link_closed(worker: str) -> HookFailure:
     """The link is closing, so that the run was not sent."""
     return HookFailure(

@@ -12,11 +12,17 @@ from sidehook._run import HookFailure, HookResult, Notice, RunRequest
 
 
 class RunSink(Protocol):
-    """Takes what comes of one run: exactly one of these is called, once, or none.
+    """Takes what comes of one run: exactly one of `answered` and `failed` is called, once, or none.
 
-    None is called after `RunHandle.cancel`. Neither is ever called from within
-    `WorkerLink.send`, and neither may raise.
+    None is called after `RunHandle.cancel`. Nothing is ever called from within
+    `WorkerLink.send`, and nothing may raise.
     """
+
+    def begun(self) -> None:
+        """The worker calls the hook. Only links that `tells_begin` say so."""
+
+    def extended(self, extra: float) -> None:
+        """The hook asks for so many seconds more."""
 
     def answered(self, result: HookResult) -> None:
         """The hook answered."""
@@ -46,6 +52,10 @@ class WorkerLink(Protocol):
     @property
     def instance(self) -> str:
         """Names the process among the replicas, for people."""
+
+    @property
+    def tells_begin(self) -> bool:
+        """Whether the worker says when it calls a hook; until then its run waits there."""
 
     @property
     def in_flight(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from sidehook_server.dispatch.link import WorkerLink
 
@@ -12,6 +12,11 @@ class LinkTable:
 
     def __init__(self) -> None:
         self._links: dict[str, WorkerLink] = {}
+        self._on_leave: list[Callable[[str], None]] = []
+
+    def on_leave(self, callback: Callable[[str], None]) -> None:
+        """Calls back with the id of every link that goes. It must not raise."""
+        self._on_leave.append(callback)
 
     def add(self, link: WorkerLink) -> None:
         """Takes a link in; its id must be new."""
@@ -19,7 +24,9 @@ class LinkTable:
 
     def remove(self, link_id: str) -> None:
         """Forgets a link. Nothing happens when it is not there."""
-        self._links.pop(link_id, None)
+        if self._links.pop(link_id, None) is not None:
+            for callback in self._on_leave:
+                callback(link_id)
 
     def get(self, link_id: str) -> WorkerLink | None:
         """The link of this id, None when it is gone."""

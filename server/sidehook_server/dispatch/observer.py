@@ -7,6 +7,7 @@ from typing import Protocol
 
 from sidehook._call import CallAnswer, CallRequest
 from sidehook._types import FailureClass
+from sidehook_server.pipeline.breaker import BreakerState
 from sidehook_server.pipeline.model import PlannedHook
 
 
@@ -15,6 +16,8 @@ class GuardMissed(StrEnum):
 
     FAILED_OPEN = "failed_open"
     """A hook that may change the verdict or the payload failed, and the call went on."""
+    DISABLED = "disabled"
+    """Such a hook is left out after a failure, under on_error: disable."""
     UNGUARDED = "unguarded"
     """A client let a call proceed without a verdict, and reported it."""
 
@@ -32,6 +35,8 @@ class DetachedLoss(StrEnum):
     """No instance of its worker took it, or the connection broke."""
     TIMEOUT = "timeout"
     """Its hook did not answer in time."""
+    CIRCUIT_OPEN = "circuit_open"
+    """Its hook failed too often lately, so that it was not sent."""
     FAILED = "failed"
     """Its hook answered with an error, or with something malformed."""
     UNKNOWN = "unknown"
@@ -78,6 +83,9 @@ class Observer(Protocol):
     def frame_dropped(self, worker: str, cause: FrameDrop) -> None:
         """A frame of a worker was dropped."""
 
+    def circuit_changed(self, hook: PlannedHook, state: BreakerState) -> None:
+        """The circuit breaker of a hook on one instance opened, probes, or closed."""
+
     def detached_accepted(self, hook: PlannedHook) -> None:
         """A detached event is in the queue."""
 
@@ -122,6 +130,9 @@ class NullObserver:
         """Ignored."""
 
     def frame_dropped(self, worker: str, cause: FrameDrop) -> None:
+        """Ignored."""
+
+    def circuit_changed(self, hook: PlannedHook, state: BreakerState) -> None:
         """Ignored."""
 
     def detached_accepted(self, hook: PlannedHook) -> None:

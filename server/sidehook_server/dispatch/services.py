@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sidehook_server.dispatch.breakers import Breakers
 from sidehook_server.dispatch.observer import Observer
 from sidehook_server.dispatch.routing import Router
 from sidehook_server.dispatch.snapshot import Snapshot
@@ -13,10 +14,14 @@ from sidehook_server.dispatch.sweeper import Clock, Sweeper
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """The clock, the way to workers, and who counts. `registry` gives the newest snapshot."""
+    """The clock, the way to workers, what keeps runs from them, and who counts.
+
+    `registry` gives the newest snapshot.
+    """
 
     clock: Clock
     sweeper: Sweeper
     router: Router
+    breakers: Breakers
     registry: Callable[[], Snapshot]
     observer: Observer

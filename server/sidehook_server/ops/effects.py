@@ -21,6 +21,8 @@ from sidehook_server.registry.effects import (
     ListChanged,
     Log,
     Persist,
+    RefusalReason,
+    Refuse,
     TellWorker,
 )
 from sidehook_server.rpc.live_list import LiveList
@@ -47,8 +49,8 @@ class EffectRunner:
     """Hears every effect of the registry.
 
     `publish` puts the registry's list in force; `changed` is told that something is
-    different, after each effect; `not_kept` that the store failed. `store` None keeps
-    nothing.
+    different, after each effect; `not_kept` that the store failed; `refused` that a
+    registration or a retirement came to nothing. `store` None keeps nothing.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class EffectRunner:
         publish: Callable[[], None],
         changed: Callable[[], None],
         not_kept: Callable[[], None],
+        refused: Callable[[RefusalReason], None],
     ) -> None:
         self._store = store
         self._links = links
@@ -67,6 +70,7 @@ class EffectRunner:
         self._publish = publish
         self._changed = changed
         self._not_kept = not_kept
+        self._refused = refused
         self._announcements: set[asyncio.Task[None]] = set()
 
     def __call__(self, effect: Effect) -> None:
@@ -84,8 +88,9 @@ class EffectRunner:
                 log_event(_log, _LEVELS[effect.level], effect.event, **effect.fields)
             case TellWorker():
                 self._tell(effect.link_id, effect.notice)
-            case _:
-                # A refusal: whoever asked for the change tells the worker.
+            case Refuse():
+                # Whoever asked for the change tells the worker.
+                self._refused(effect.reason)
                 return
         self._changed()
 

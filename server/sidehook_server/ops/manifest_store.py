@@ -87,11 +87,11 @@ class ManifestStore:
     def load(self) -> tuple[KeptWorker, ...]:
         """Everything that was kept. Raises StateError for what cannot be read."""
         self._sweep()
-        return tuple(self._read(path) for path in sorted(self._folder.glob(f"*{_SUFFIX}")))
+        return kept_in(self._folder)
 
     def save(self, kept: KeptWorker) -> None:
         """Writes what is kept of a worker. Raises StateError when it cannot be written."""
-        path = self._path(kept.worker)
+        path = _path(self._folder, kept.worker)
         try:
             self._write(path, render(kept).encode())
         except OSError as error:
@@ -103,7 +103,7 @@ class ManifestStore:
 
     def forget(self, worker: str) -> None:
         """Removes what is kept of a worker. Safe when there is nothing."""
-        path = self._path(worker)
+        path = _path(self._folder, worker)
         try:
             path.unlink(missing_ok=True)
             self._sync_folder()
@@ -113,20 +113,6 @@ class ManifestStore:
                 f"the file of the retired worker {worker!r} cannot be removed ({error.strerror}); "
                 "remove it, or its hooks are back with the next restart",
             ) from error
-
-    def _path(self, worker: str) -> Path:
-        # The digest tells names apart that differ in case only, on file systems that do not.
-        digest = hashlib.sha256(worker.encode()).hexdigest()[:8]
-        return self._folder / f"{worker}-{digest}{_SUFFIX}"
-
-    def _read(self, path: Path) -> KeptWorker:
-        try:
-            kept = parse(path.read_bytes())
-        except (OSError, MalformedError) as error:
-            raise StateError(path, _unreadable(error)) from error
-        if path != self._path(kept.worker):
-            raise StateError(path, _unreadable(f"it holds the hooks of worker {kept.worker!r}"))
-        return kept
 
     def _write(self, path: Path, octets: bytes) -> None:
         handle, unfinished = tempfile.mkstemp(prefix=_UNFINISHED, dir=self._folder)
@@ -155,6 +141,27 @@ class ManifestStore:
         for path in self._folder.glob(f"{_UNFINISHED}*"):
             with contextlib.suppress(OSError):
                 path.unlink()
+
+
+def kept_in(folder: Path) -> tuple[KeptWorker, ...]:
+    """What a state folder keeps; only reads. Raises StateError for what cannot be read."""
+    return tuple(_read(path) for path in sorted(folder.glob(f"*{_SUFFIX}")))
+
+
+def _path(folder: Path, worker: str) -> Path:
+    # The digest tells names apart that differ in case only, on file systems that do not.
+    digest = hashlib.sha256(worker.encode()).hexdigest()[:8]
+    return folder / f"{worker}-{digest}{_SUFFIX}"
+
+
+def _read(path: Path) -> KeptWorker:
+    try:
+        kept = parse(path.read_bytes())
+    except (OSError, MalformedError) as error:
+        raise StateError(path, _unreadable(error)) from error
+    if path != _path(path.parent, kept.worker):
+        raise StateError(path, _unreadable(f"it holds the hooks of worker {kept.worker!r}"))
+    return kept
 
 
 def _unreadable(why: object) -> str:

@@ -27,7 +27,9 @@ from sidehook._types import FailureClass, HookOutcome
 from sidehook_server.dispatch.observer import DetachedLoss, FrameDrop, GuardMissed
 from sidehook_server.ops.children import Children
 from sidehook_server.pipeline.answers import size_of
+from sidehook_server.pipeline.breaker import BreakerState
 from sidehook_server.pipeline.model import PlannedHook
+from sidehook_server.registry.effects import RefusalReason
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 """What `Metrics.page` is, for an HTTP header."""
@@ -133,8 +135,19 @@ class Metrics:
         self._client_dropped = self._counter(
             "sidehook_client_frames_dropped", "Frames of clients that were dropped.", "cause"
         )
+        self._refused = self._counter(
+            "sidehook_registrations_refused",
+            "Manifests that were not accepted, and hooks that were not retired.",
+            "reason",
+        )
         self._not_kept = self._counter(
             "sidehook_state_not_kept", "Changes that a restart of the sidecar will not know of."
+        )
+        self._circuits = self._counter(
+            "sidehook_circuit_changes",
+            "Circuit breakers that opened, let a probe through, or closed.",
+            *_HOOK,
+            "state",
         )
         self._accepted = self._counter(
             "sidehook_detached_accepted",
@@ -172,6 +185,10 @@ class Metrics:
     def client_frame_dropped(self, cause: FrameDrop) -> None:
         """A frame of a client was dropped."""
         self._client_dropped.of(cause).inc()
+
+    def registration_refused(self, reason: RefusalReason) -> None:
+        """A registration or a retirement was refused."""
+        self._refused.of(reason).inc()
 
     def state_not_kept(self) -> None:
         """What outlives a restart could not be written."""
@@ -226,6 +243,10 @@ class Metrics:
     def frame_dropped(self, worker: str, cause: FrameDrop) -> None:
         """A frame of a worker was dropped."""
         self._dropped.of(self._names.worker(worker), cause).inc()
+
+    def circuit_changed(self, hook: PlannedHook, state: BreakerState) -> None:
+        """The circuit breaker of a hook on one instance opened, probes, or closed."""
+        self._circuits.of(*self._names.hook(hook.worker, hook.name), state).inc()
 
     def detached_accepted(self, hook: PlannedHook) -> None:
         """A detached event is in the queue."""

@@ -43,6 +43,11 @@ def state_view(parts: Parts) -> dict[str, JSON]:
         "call_streams": parts.hook_service.streams,
         "list_holders": parts.live_list.holders,
         "detached": {**_detached_view(parts.dispatcher.detached), "journal": _journal(parts)},
+        "scope_calls": [
+            {"tenant": tenant, "scope": scope, "calls": calls}
+            for (tenant, scope), calls in sorted(parts.dispatcher.scope_calls.items())
+        ],
+        "circuits": [dict(open_one._asdict()) for open_one in parts.dispatcher.breakers],
         **parts.registry().view(),
     }
 
@@ -96,6 +101,11 @@ def gauges(parts: Parts) -> Collection[GaugeMetricFamily]:
             "sidehook_detached_journal_failing",
             "1 when the journal cannot be written.",
             int(_journal(parts) not in ("off", "ok")),
+        ),
+        (
+            "sidehook_circuits_open",
+            "Hooks that are kept from an instance after failures there.",
+            sum(1 for _ in parts.dispatcher.breakers),
         ),
         ("sidehook_hooks_unreachable", "Hooks nobody serves.", len(unreachable(registry))),
         ("sidehook_ready", "1 when calls are taken.", int(parts.health.is_ready)),

@@ -12,11 +12,9 @@ from sidehook._run import HookFailure, HookResult
 from sidehook._types import FailureClass, OnRejected, ValueKind
 from sidehook_server.modes import Ruling
 from sidehook_server.pipeline.model import PlannedHook
+from sidehook_server.policy import CLASSES
 
 _T = TypeVar("_T")
-
-_BY_WORKER = frozenset({FailureClass.RAISED, FailureClass.MALFORMED, FailureClass.OVERLOADED})
-"""The classes a worker may claim for its own failure; any other counts as raised."""
 
 
 def size_of(fields: Fields) -> int:
@@ -37,7 +35,7 @@ def failure_in(result: HookResult) -> HookFailure | None:
     if result.index != 0:
         return malformed(f"a result for hook {result.index} of a run with one hook")
     if isinstance(answer, HookFailure):
-        if answer.failure_class in _BY_WORKER:
+        if CLASSES[answer.failure_class].workers_own:
             return answer
         return HookFailure(
             failure_class=FailureClass.RAISED, code=answer.code, message=answer.message

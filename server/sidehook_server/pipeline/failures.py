@@ -50,6 +50,15 @@ def timed_out(after: float) -> HookFailure:
     )
 
 
+def expired_in_queue(after: float) -> HookFailure:
+    """The time that the hook had, in seconds, was over before its worker called it."""
+    return HookFailure(
+        failure_class=FailureClass.OVERLOADED,
+        code="EXPIRED_IN_QUEUE",
+        message=f"its worker did not call it within {after:.3g} s: it waited for its turn",
+    )
+
+
 def no_time_left() -> HookFailure:
     """An observer whose share of the budget was spent before its turn."""
     return HookFailure(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 from sidehook._call import ReceiptLine
@@ -12,6 +14,9 @@ from sidehook_server.pipeline.ending import reason_of
 from sidehook_server.pipeline.model import PlannedHook
 from sidehook_server.pipeline.running import Running
 
+NO_ANNOTATIONS: Final[Mapping[str, str]] = MappingProxyType({})
+"""What most hooks have to say for the decision log."""
+
 _REDACTED: Final = frozenset(
     {
         HookOutcome.PROCEEDED,
@@ -19,6 +24,7 @@ _REDACTED: Final = frozenset(
         HookOutcome.BLOCK_SUPPRESSED,
         HookOutcome.PATCH_DISCARDED,
         HookOutcome.SKIPPED_SCOPE,
+        HookOutcome.SKIPPED_CONDITION,
     }
 )
 """What the line of a TRANSFORM hook says when nothing it would redact can be left."""
@@ -33,17 +39,20 @@ class Ledger:
         self._hooks = hooks
         self._lines: list[ReceiptLine | None] = [None] * len(hooks)
 
-    def answered(self, running: Running, ruling: Ruling, now: float) -> None:
+    def answered(
+        self, running: Running, ruling: Ruling, now: float, *, annotations: Mapping[str, str]
+    ) -> None:
         """The hook answered, and this is what its answer does."""
         violation = ruling.violation
         self._write(
             running,
             ruling.outcome,
             now,
-            changed_fields=tuple(sorted(ruling.patch)),
+            changed_fields=ruling.changed,
             rejected_fields=ruling.rejected,
             code="" if violation is None else violation.code,
             message="" if violation is None else reason_of(violation, running.hook),
+            annotations=annotations,
         )
 
     def failed(
@@ -52,13 +61,13 @@ class Ledger:
         failure: HookFailure,
         now: float,
         *,
-        closed: bool,
+        outcome: HookOutcome,
         rejected: tuple[str, ...] = (),
     ) -> None:
         """The hook gave no answer, or none that counts; over what was written before."""
         self._write(
             running,
-            HookOutcome.FAILED_CLOSED if closed else HookOutcome.FAILED_OPEN,
+            outcome,
             now,
             rejected_fields=rejected,
             failure_class=failure.failure_class,
@@ -75,13 +84,22 @@ class Ledger:
         """Sets a line with nothing to tell but the outcome."""
         hook = self._hooks[place]
         self._lines[place] = ReceiptLine(
-            hook=hook.name, worker=hook.worker, mode=hook.mode, outcome=outcome
+            hook=hook.name,
+            worker=hook.worker,
+            mode=hook.mode,
+            outcome=outcome,
+            shadowed=hook.in_shadow,
         )
 
     def may_hold_unredacted(self) -> bool:
-        """Whether a TRANSFORM hook failed or has not had its turn."""
+        """Whether a TRANSFORM hook failed or has not had its turn.
+
+        One in shadow redacts nothing for anybody, whatever becomes of it.
+        """
         return any(
-            hook.mode is Mode.TRANSFORM and (line is None or line.outcome not in _REDACTED)
+            hook.mode is Mode.TRANSFORM
+            and not hook.in_shadow
+            and (line is None or line.outcome not in _REDACTED)
             for hook, line in zip(self._hooks, self._lines, strict=True)
         )
 
@@ -103,6 +121,7 @@ class Ledger:
         failure_class: FailureClass | None = None,
         code: str = "",
         message: str = "",
+        annotations: Mapping[str, str] = NO_ANNOTATIONS,
     ) -> None:
         self._lines[running.place] = ReceiptLine(
             hook=running.hook.name,
@@ -116,4 +135,7 @@ class Ledger:
             failure_class=failure_class,
             code=code,
             message=message,
+            shadowed=running.hook.in_shadow,
+            payload_digest=running.digest,
+            annotations=annotations,
         )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from sidehook._call import CallAnswer
 from sidehook._run import Notice, RunRequest
 from sidehook._types import FailureClass, Mode, OnError, OnRejected
+from sidehook_server.conditions import Condition
+from sidehook_server.modes import GATES, MODES, ModeRow, Schedule
+from sidehook_server.pipeline.breaker import BreakerSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +21,9 @@ class PlannedHook:
     `on_error` has an entry for every failure class. `timeout` in seconds. `fields`
     None means all of them. `handle` is set for a hook that an application serves
     itself for the calls that name the handle; such hooks are never in a plan.
+    `final_payload` hooks are gates: they run behind all mutators. `sample` is the share
+    of sessions whose calls it sees, below 1 only for observers. `shadow_of` is set for
+    a hook that the operator lets observe only: the row of the rights that it would have.
     """
 
     worker: str
@@ -34,6 +40,35 @@ class PlannedHook:
     idempotent: bool = False
     required: bool = False
     handle: str | None = None
+    condition: Condition | None = None
+    sample: float = 1.0
+    final_payload: bool = False
+    shadow_of: ModeRow | None = None
+
+    @property
+    def row(self) -> ModeRow:
+        """The row of the phase that it runs in."""
+        return GATES if self.final_payload else MODES[self.mode]
+
+    @property
+    def rights(self) -> ModeRow:
+        """The row that its answer is judged by."""
+        return self.shadow_of or self.row
+
+    @property
+    def in_shadow(self) -> bool:
+        """Whether nothing comes of its answer, by the operator's word."""
+        return self.shadow_of is not None
+
+    @property
+    def observes(self) -> bool:
+        """Whether nothing of its answer can change the call."""
+        return self.in_shadow or self.row.observes
+
+    @property
+    def may_end_call(self) -> bool:
+        """Whether a failure of it can end the call."""
+        return not self.in_shadow and self.row.schedule is not Schedule.DETACHED
 
     @property
     def path(self) -> str:
@@ -50,6 +85,8 @@ class CallSettings:
     observer_share: float = 0.2
     payload_on_block: bool = False
     max_state_bytes: int = 64 * 1024
+    max_extension: float = 5.0
+    breaker: BreakerSettings = field(default_factory=BreakerSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +107,15 @@ class CancelRun:
     """Stop this run; its answer is no longer awaited."""
 
     run: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunFailed:
+    """This run ended in a failure. `opens_circuit`: the hook's policy wants it left out now."""
+
+    run: int
+    failure_class: FailureClass
+    opens_circuit: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,5 +152,5 @@ class Finish:
     answer: CallAnswer
 
 
-Effect: TypeAlias = StartRun | CancelRun | Detach | Tell | Finish
+Effect: TypeAlias = StartRun | CancelRun | RunFailed | Detach | Tell | Finish
 """What a call asks its driver to do."""

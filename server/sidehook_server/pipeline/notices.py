@@ -21,11 +21,17 @@ def about(running: Running, call_id: str, ruling: Ruling) -> list[Tell]:
         return [_tell(running, call_id, "BLOCK_SUPPRESSED", f"{mode} hooks may not block")]
     if not ruling.rejected:
         return []
-    if not running.phase.row.may_modify:
+    if not running.hook.rights.may_modify:
         text = f"{mode} hooks may not modify"
         return [_tell(running, call_id, "PATCH_DISCARDED", text, ruling.rejected)]
     text = f"hooks of type {hook_type} may not write these fields"
     return [_tell(running, call_id, "FIELDS_REJECTED", text, ruling.rejected)]
+
+
+def extension_cut(running: Running, call_id: str, asked: float, granted: float) -> Tell:
+    """The hook asked for more time than it may have; both in seconds."""
+    text = f"asked for {asked:.3g} s more and got {granted:.3g} s"
+    return _tell(running, call_id, "EXTENSION_CUT", text)
 
 
 def _tell(

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from sidehook_server.modes import MODES, ModeRow
+from sidehook_server.modes import PHASES, ModeRow
 from sidehook_server.pipeline.model import PlannedHook
 
 DEFAULT_MAX_PAYLOAD_BYTES: Final = 16 * 1024 * 1024
@@ -15,7 +15,7 @@ DEFAULT_MAX_PAYLOAD_BYTES: Final = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """All hooks of one mode, in the order in which they run."""
+    """All hooks of one row of the table, in the order in which they run."""
 
     row: ModeRow
     hooks: tuple[PlannedHook, ...]
@@ -43,6 +43,11 @@ class Plan:
         """Every hook of the plan, in plan order."""
         return tuple(hook for phase in self.phases for hook in phase.hooks)
 
+    @property
+    def has_gates(self) -> bool:
+        """Whether a final-payload gate is in it, whose receipt carries digests."""
+        return any(phase.row.final_payload for phase in self.phases)
+
 
 def _order(hook: PlannedHook) -> tuple[int, str, str, str]:
     return (hook.priority, hook.worker, hook.name, hook.handle or "")
@@ -58,12 +63,9 @@ def compile_plan(
     development: bool = False,
     max_payload_bytes: int = DEFAULT_MAX_PAYLOAD_BYTES,
 ) -> Plan:
-    """Orders hooks into phases: by the table of modes, then priority, worker, name."""
+    """Orders hooks into phases: by the table of phases, then priority, worker, name."""
     ordered = sorted(hooks, key=_order)
-    phases = (
-        Phase(row, tuple(hook for hook in ordered if hook.mode is mode))
-        for mode, row in MODES.items()
-    )
+    phases = (Phase(row, tuple(hook for hook in ordered if hook.row is row)) for row in PHASES)
     return Plan(
         hook_type=hook_type,
         phases=tuple(phase for phase in phases if phase.hooks),

@@ -8,7 +8,6 @@ from dataclasses import replace
 from sidehook._call import CallEnd, CallRequest, Fields
 from sidehook._manifest import ErrorPolicy
 from sidehook._run import HookRun, RunRequest
-from sidehook_server.modes import MODES
 from sidehook_server.pipeline.model import PlannedHook
 
 
@@ -23,8 +22,11 @@ def run_request(
     time_left: float,
     call_end: CallEnd | None = None,
 ) -> RunRequest:
-    """One hook with its rights, on the fields it asked for; none when they are withheld."""
-    row = MODES[hook.mode]
+    """One hook with its rights, on the fields it asked for; none when they are withheld.
+
+    A hook in shadow is told the rights that it would have, so that it does what it would.
+    """
+    row = hook.rights
     seen = _seen(hook, fields)
     if call_end is not None and call_end.payload_withheld:
         call_end, seen = replace(call_end, field_names=tuple(sorted(seen))), {}

@@ -1,12 +1,14 @@
 """One call's state machine: events in, effects out, no clock and no I/O of its own.
 
-The driver calls `start`, feeds what happens (`sent`, `answered`, `failed`, `tick`,
-`cancel`, `detached`) and carries out the effects of each, in order. Every call ends
-with exactly one `Finish`, whose receipt has a line for every hook of the plan.
+The driver calls `start`, feeds what happens (`sent`, `begun`, `extended`, `answered`,
+`failed`, `tick`, `cancel`, `detached`) and carries out the effects of each, in order.
+Every call ends with exactly one `Finish`, whose receipt has a line for every hook of
+the plan.
 
 Only three things differ between the phases: a serial phase starts one hook at a
 time, a parallel phase all at once, and a detached one after the verdict. What an
-answer may do is `modes`' to say, what a failure does is in the hook's `on_error`.
+answer may do is `modes`' to say, what a failure does is `policy`'s, and whether a hook
+has its turn at all is `turn`'s.
 """
 
 from __future__ import annotations
@@ -24,11 +26,12 @@ from sidehook._call import (
     Proceed,
     Receipt,
 )
+from sidehook._digest import digest
 from sidehook._errors import MalformedError
 from sidehook._run import HookFailure, HookResult, RunRequest
-from sidehook._types import CallOutcome, FailureClass, HookOutcome, OnError
+from sidehook._types import CallOutcome, FailureClass, HookOutcome
 from sidehook_server.deadline import Budget
-from sidehook_server.modes import Ruling, Schedule, rule_on
+from sidehook_server.modes import Ruling, Schedule, in_shadow, rule_on
 from sidehook_server.pipeline import ending, failures, notices
 from sidehook_server.pipeline.answers import failure_in, failure_of, malformed
 from sidehook_server.pipeline.ending import End
@@ -41,12 +44,16 @@ from sidehook_server.pipeline.model import (
     Effect,
     Finish,
     PlannedHook,
+    RunFailed,
     StartRun,
 )
 from sidehook_server.pipeline.plan import Phase, Plan
 from sidehook_server.pipeline.requests import run_request
 from sidehook_server.pipeline.running import Running
+from sidehook_server.pipeline.share import ObserverShare
 from sidehook_server.pipeline.state import CallState
+from sidehook_server.pipeline.turn import holds, left_out
+from sidehook_server.policy import Consequence, consequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +84,13 @@ class Call:
         self._lost_handles = lost_handles
         total = settings.default_budget if request.budget is None else request.budget
         self._budget = Budget(now, total, settings.margin)
+        self._observers = ObserverShare(self._budget, settings.observer_share)
         self._fields: Fields = request.fields
         self._state = CallState(request.context.state, max_bytes=settings.max_state_bytes)
         self._ledger = Ledger(plan.hooks)
         self._queue = _places(plan)
         self._phase: Phase | None = None
         self._phase_fields: Fields = self._fields
-        self._phase_expires = inf
         self._running: dict[int, Running] = {}
         self._kept: list[_Kept] = []
         self._runs = 0
@@ -119,17 +126,43 @@ class Call:
             return self._close(ending.failed(failures.handle_unknown(len(self._lost_handles))), now)
         return self._advance(now)
 
-    def sent(self, run: int, instance: str) -> list[Effect]:
-        """A run was handed to an instance; from here on the call has been started."""
+    def sent(self, run: int, instance: str, *, tells_begin: bool = False) -> list[Effect]:
+        """A run was handed to an instance; from here on the call has been started.
+
+        `tells_begin`: the instance says when it calls the hook (`begun`). Until then the
+        run waits in a queue, and when its time is over there, that is no timeout of the hook.
+        """
         self._sent = True
-        if run in self._running:
-            self._running[run].instance = instance
+        if (running := self._running.get(run)) is not None:
+            running.instance, running.waits = instance, tells_begin
         return []
+
+    def begun(self, run: int) -> None:
+        """The instance calls the hook. Nothing is to be done for it."""
+        if (running := self._running.get(run)) is not None:
+            running.waits = False
+
+    def extended(self, run: int, extra: float, now: float) -> list[Effect]:
+        """The hook asks for `extra` seconds more: once, up to the operator's cap and the budget."""
+        effects = self.tick(now)
+        running = self._running.get(run)
+        if running is None:
+            return effects
+        until = self._budget.expires
+        if running.hook.observes:
+            until = self._observers.until(running.started)
+        more = 0.0 if running.was_extended else min(extra, self._settings.max_extension)
+        expires = max(running.expires, min(running.expires + more, until))
+        granted, running.expires = expires - running.expires, expires
+        running.was_extended = True
+        if granted < extra:
+            effects.append(notices.extension_cut(running, self.call_id, extra, granted))
+        return effects
 
     def answered(self, run: int, result: HookResult, now: float) -> list[Effect]:
         """A hook answered. What comes after its time is late, and changes nothing."""
         effects = self.tick(now)
-        running = self._running.pop(run, None)
+        running = self._ended(run, now)
         if running is None:
             self.late_answers += 1
             return effects
@@ -141,7 +174,7 @@ class Call:
     def failed(self, run: int, failure: HookFailure, now: float) -> list[Effect]:
         """A hook gave no answer and will not."""
         effects = self.tick(now)
-        running = self._running.pop(run, None)
+        running = self._ended(run, now)
         if running is None:
             return effects
         return effects + self._hook_failed(running, failure, now)
@@ -154,11 +187,11 @@ class Call:
             return self._close(self._out_of_time(), now)
         effects: list[Effect] = []
         for running in [run for run in self._running.values() if run.expires <= now]:
-            if self._running.pop(running.run, None) is not None:
+            if self._ended(running.run, now) is not None:
+                after = running.expires - running.started
+                expired = failures.expired_in_queue if running.waits else failures.timed_out
                 effects.append(CancelRun(running.run))
-                effects += self._hook_failed(
-                    running, failures.timed_out(running.expires - running.started), now
-                )
+                effects += self._hook_failed(running, expired(after), now)
         return effects
 
     def cancel(self, now: float) -> list[Effect]:
@@ -175,6 +208,13 @@ class Call:
             self._ledger.note(place, HookOutcome.DETACHED if taken else HookOutcome.SHED)
         return self._finish(now)
 
+    def _ended(self, run: int, now: float) -> Running | None:
+        """A run that is under way no longer; None when it was not."""
+        running = self._running.pop(run, None)
+        if running is not None and running.hook.observes:
+            self._observers.spend(now - running.started)
+        return running
+
     # Walking the plan.
 
     def _advance(self, now: float) -> list[Effect]:
@@ -185,7 +225,7 @@ class Call:
                 effects += self._start_next(now)
             elif self._kept:
                 effects += self._settle_parallel(now)
-            elif not self._enter_next_phase(now):
+            elif not self._enter_next_phase():
                 effects += self._close(ending.PROCEEDED, now)
         return effects
 
@@ -195,15 +235,12 @@ class Call:
     def _phase_is_over(self) -> bool:
         return not self._queue or self._queue[0][1] is not self._phase
 
-    def _enter_next_phase(self, now: float) -> bool:
+    def _enter_next_phase(self) -> bool:
         if not self._queue or self._queue[0][1].row.schedule is Schedule.DETACHED:
             return False
         phase = self._queue[0][1]
         self._phase = phase
         self._phase_fields = self._fields
-        observing = phase.row.observes
-        share = self._settings.observer_share
-        self._phase_expires = self._budget.share(share, now) if observing else inf
         return True
 
     def _start_next(self, now: float) -> list[Effect]:
@@ -212,10 +249,11 @@ class Call:
         at_once = self._queue[0][1].row.schedule is Schedule.PARALLEL
         while not self._phase_is_over():
             place, phase, hook = self._queue.pop(0)
-            if self._in_scope(hook):
+            skipped = left_out(hook, self._request)
+            if skipped is None:
                 effects += self._start(place, phase, hook, now)
             else:
-                self._ledger.note(place, HookOutcome.SKIPPED_SCOPE)
+                self._ledger.note(place, skipped)
             if self._end is not None or (self._running and not at_once):
                 break
         return effects
@@ -223,12 +261,11 @@ class Call:
     def _start(self, place: int, phase: Phase, hook: PlannedHook, now: float) -> list[Effect]:
         if self._budget.left(now) <= 0:
             return self._close(self._out_of_time(), now)
-        expires = min(now + hook.timeout, self._phase_expires, self._budget.expires)
+        expires = min(now + hook.timeout, self._budget.expires)
+        if hook.observes:
+            expires = min(expires, self._observers.until(now))
         self._runs += 1
         running = Running(self._runs, place, hook, phase, now, expires)
-        if expires <= now:
-            return self._judge_failure(running, failures.no_time_left(), now)
-        self._running[running.run] = running
         request = run_request(
             hook,
             call=self._request,
@@ -238,32 +275,41 @@ class Call:
             timeout=expires - now,
             time_left=self._budget.left(now),
         )
+        turn = holds(hook, request)
+        if turn is False:
+            self._ledger.note(place, HookOutcome.SKIPPED_CONDITION)
+            return []
+        if turn is not True:
+            return self._judge_failure(running, turn, now)
+        if expires <= now:
+            return self._judge_failure(running, failures.no_time_left(), now)
+        if phase.row.final_payload:
+            running.digest = digest(self._fields)
+        self._running[running.run] = running
         return [StartRun(running.run, hook, request, expires)]
-
-    def _in_scope(self, hook: PlannedHook) -> bool:
-        if hook.handle is not None or hook.scope is None:
-            return True
-        context = self._request.context
-        return hook.tenant == context.tenant and hook.scope in context.scopes
 
     # Answers and failures of hooks.
 
     def _hook_answered(self, running: Running, result: HookResult, now: float) -> list[Effect]:
-        row = running.phase.row
-        ruling = rule_on(row, result, fields=self._phase_fields, writable=self._plan.writable)
-        failure = failure_of(ruling, running.hook, self._phase_fields, self._plan.max_payload_bytes)
+        row, hook = running.phase.row, running.hook
+        ruling = rule_on(
+            hook.rights, result, fields=self._phase_fields, writable=self._plan.writable
+        )
+        failure = failure_of(ruling, hook, self._phase_fields, self._plan.max_payload_bytes)
+        if hook.in_shadow:
+            ruling = in_shadow(ruling)
         blocked = ruling.outcome is HookOutcome.BLOCKED
         if failure is None and (blocked or row.schedule is Schedule.SERIAL):
-            failure = self._keep_state(running.hook, ruling)
+            failure = self._keep_state(hook, ruling)
         effects: list[Effect] = [*notices.about(running, self.call_id, ruling)]
         if failure is not None:
             failed = self._hook_failed(running, failure, now, rejected=ruling.rejected)
             return effects + failed
         if row.schedule is Schedule.PARALLEL:
             self._kept.append(_Kept(running, ruling))
-        self._ledger.answered(running, ruling, now)
+        self._ledger.answered(running, ruling, now, annotations=result.annotations)
         if blocked:
-            return effects + self._close(ending.blocked(running.hook, ruling), now)
+            return effects + self._close(ending.blocked(hook, ruling), now)
         if ruling.patch:
             self._fields = {**self._fields, **ruling.patch}
             self._phase_fields = self._fields
@@ -286,7 +332,7 @@ class Call:
             failure = self._keep_state(hook, it.ruling)
             if failure is None:
                 continue
-            if _ends_call(hook, failure):
+            if _consequence(hook, failure).ends_call:
                 self._state.restore(mark)
                 return effects + self._judge_failure(
                     it.running, failure, now, rejected=it.ruling.rejected
@@ -304,12 +350,13 @@ class Call:
         self, running: Running, failure: HookFailure, now: float, *, rejected: tuple[str, ...] = ()
     ) -> list[Effect]:
         hook = running.hook
-        closed = _ends_call(hook, failure)
-        self._ledger.failed(running, failure, now, closed=closed, rejected=rejected)
-        effects: list[Effect] = []
-        if failure.failure_class is FailureClass.MALFORMED and running.instance:
+        follows = _consequence(hook, failure)
+        self._ledger.failed(running, failure, now, outcome=follows.outcome, rejected=rejected)
+        kind = failure.failure_class
+        effects: list[Effect] = [RunFailed(running.run, kind, follows.opens_circuit)]
+        if kind is FailureClass.MALFORMED and running.instance:
             effects.append(notices.malformed(running, self.call_id, failure.message))
-        if closed:
+        if follows.ends_call:
             effects += self._close(ending.failed(failures.hook_failed(hook, failure), hook), now)
         return effects
 
@@ -330,11 +377,20 @@ class Call:
         waiting, self._queue = self._queue, []
         work: list[DetachedWork] = []
         for place, phase, hook in waiting:
-            if not self._in_scope(hook):
-                self._ledger.note(place, HookOutcome.SKIPPED_SCOPE)
+            skipped = left_out(hook, self._request)
+            if skipped is not None:
+                self._ledger.note(place, skipped)
             elif phase.row.schedule is Schedule.DETACHED:
-                self._detached.append(place)
-                work.append(DetachedWork(hook, self._detached_request(hook, end)))
+                request = self._detached_request(hook, end)
+                turn = holds(hook, request)
+                if turn is True:
+                    self._detached.append(place)
+                    work.append(DetachedWork(hook, request))
+                elif turn is False:
+                    self._ledger.note(place, HookOutcome.SKIPPED_CONDITION)
+                else:
+                    running = Running(0, place, hook, phase, now, now)
+                    effects += self._judge_failure(running, turn, now)
         if work:
             return [*effects, Detach(tuple(work))]
         return effects + self._finish(now)
@@ -375,6 +431,7 @@ class Call:
             duration=now - self._budget.arrival,
             unknown_scopes=self._unknown_scopes,
             development=self._plan.development,
+            payload_digest=digest(self._fields) if self._plan.has_gates else "",
         )
         answer = CallAnswer(outcome or Proceed(self._patch()), receipt, self._state.change())
         return [Finish(answer)]
@@ -391,5 +448,6 @@ def _places(plan: Plan) -> list[tuple[int, Phase, PlannedHook]]:
     return [(place, phase, hook) for place, (phase, hook) in enumerate(hooks)]
 
 
-def _ends_call(hook: PlannedHook, failure: HookFailure) -> bool:
-    return hook.on_error[failure.failure_class] is OnError.FAIL
+def _consequence(hook: PlannedHook, failure: HookFailure) -> Consequence:
+    kind = failure.failure_class
+    return consequence(kind, hook.on_error[kind], may_end_call=hook.may_end_call)

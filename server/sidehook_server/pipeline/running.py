@@ -10,7 +10,11 @@ from sidehook_server.pipeline.plan import Phase
 
 @dataclass(slots=True)
 class Running:
-    """One run. `expires` is when its hook has failed, `instance` empty until it was sent."""
+    """One run. `expires` is when its hook has failed, `instance` empty until it was sent.
+
+    `waits`: its instance tells when it calls the hook, and has not yet, so that the run is
+    in one queue or another. `digest` is of the whole payload, for gates only.
+    """
 
     run: int
     place: int
@@ -19,6 +23,9 @@ class Running:
     started: float
     expires: float
     instance: str = ""
+    waits: bool = False
+    was_extended: bool = False
+    digest: str = ""
 
     def took(self, now: float) -> float | None:
         """Seconds since it was handed to the transport; None when it was not sent."""

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from sidehook._manifest import ErrorPolicy, HookSpec, WorkerManifest
-from sidehook._types import Mode, OnError
+from sidehook._manifest import HookSpec, WorkerManifest
+from sidehook._types import Mode
+from sidehook_server.config.conditions import condition_problem
 from sidehook_server.config.model import Config, HookConfig, WorkerConfig
 from sidehook_server.config.naming import (
     MAX_HOOKS,
@@ -22,20 +23,22 @@ from sidehook_server.config.naming import (
     text_problem,
     worker_name_problem,
 )
+from sidehook_server.modes import MODES
 from sidehook_server.registry.declared import DeclaredType
 from sidehook_server.registry.effects import RefusalReason, Refuse
+from sidehook_server.registry.identity import STRANGER, Peer, identity_problems
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registrant:
-    """Who registers, as far as the transport can tell.
+    """Who registers, and as what.
 
-    `peer_uid`: the user of the process, None when it cannot be told.
-    `expected_worker`: the name under which the configuration has the worker's target.
+    `expected_worker`: the name under which the configuration has the worker's target, or
+    which the connection had before.
     `serves_scope`: the hooks are an application's own, for calls that name a handle.
     """
 
-    peer_uid: int | None = None
+    peer: Peer = STRANGER
     expected_worker: str | None = None
     serves_scope: bool = False
 
@@ -50,7 +53,11 @@ def refusal(
 ) -> Refuse | None:
     """Why the manifest is refused, with every problem; None when it is accepted."""
     said = config.workers.get(manifest.worker)
-    identity = tuple(_identity_problems(manifest, registrant, said))
+    identity = tuple(
+        identity_problems(
+            manifest.worker, registrant.peer, said, expected_worker=registrant.expected_worker
+        )
+    )
     checked = _Checked(
         manifest,
         said=None if registrant.serves_scope else said,
@@ -63,30 +70,6 @@ def refusal(
         return None
     reason = RefusalReason.WORKER_IDENTITY if identity else RefusalReason.INVALID_MANIFEST
     return Refuse(reason, problems)
-
-
-def _identity_problems(
-    manifest: WorkerManifest, registrant: Registrant, said: WorkerConfig | None
-) -> Iterator[str]:
-    who = f"worker {shown(manifest.worker)}"
-    expected = registrant.expected_worker
-    if expected is not None and manifest.worker != expected:
-        yield (
-            f"{who}: this connection belongs to worker {expected!r}; "
-            "give the worker that name, or name it so in the sidecar's configuration"
-        )
-    if said is None or said.uid is None:
-        return
-    if registrant.peer_uid is None:
-        yield (
-            f"{who}: the name is bound to user id {said.uid}, which cannot be verified on this "
-            "connection; attach over the sidecar's Unix socket"
-        )
-    elif registrant.peer_uid != said.uid:
-        yield (
-            f"{who}: the name is bound to user id {said.uid}, and this process has "
-            f"{registrant.peer_uid}; run it as that user, or choose another name"
-        )
 
 
 def _worker_problems(manifest: WorkerManifest) -> Iterator[str]:
@@ -133,6 +116,15 @@ class _Checked:
                 yield field, problem
         if problem := self._scope_problem(spec):
             yield "scope", problem
+        said = self._said(spec.name)
+        if spec.condition and said is not None and said.required and said.condition is None:
+            yield (
+                "condition",
+                (
+                    "the sidecar's configuration requires this hook, and only it may say when a "
+                    "required hook is left out; leave the condition out"
+                ),
+            )
 
     def _hook_type_problem(self, hook_type: str) -> str | None:
         if not hook_type:
@@ -179,23 +171,23 @@ def _timeout_problem(spec: HookSpec) -> str | None:
     return f"{spec.timeout:g} s is out of range; use over 0 and up to {MAX_TIMEOUT:g} s"
 
 
-def _on_error_problem(spec: HookSpec) -> str | None:
-    policy = spec.on_error or ErrorPolicy()
-    if OnError.DISABLE not in (policy.default, *policy.overrides.values()):
-        return None
-    return "disable is not supported by this version of the sidecar; use fail or ignore"
-
-
 def _condition_problem(spec: HookSpec) -> str | None:
     if spec.condition is None:
         return None
-    return "conditions are not supported by this version of the sidecar; leave it out"
+    if not spec.condition:
+        return "it is empty; write a CEL expression, or leave it out"
+    return condition_problem(spec.condition, spec.fields)
 
 
 def _sample_problem(spec: HookSpec) -> str | None:
     if spec.sample is None:
         return None
-    return "sampling is not supported by this version of the sidecar; leave it out"
+    if not 0 < spec.sample <= 1:
+        return f"{spec.sample:g} is no share; use over 0 and up to 1"
+    mode = Mode.SEQUENTIAL if spec.mode is None else spec.mode
+    if not MODES[mode].observes:
+        return f"a {mode.name} hook sees every call; leave it out, or observe in mode AUDIT"
+    return None
 
 
 def _final_payload_problem(spec: HookSpec) -> str | None:
@@ -204,7 +196,7 @@ def _final_payload_problem(spec: HookSpec) -> str | None:
     mode = Mode.SEQUENTIAL if spec.mode is None else spec.mode
     if mode is not Mode.SEQUENTIAL:
         return f"only SEQUENTIAL hooks may require the final payload, not {mode.name}; leave it out"
-    return "final-payload gates are not supported by this version of the sidecar; leave it out"
+    return None
 
 
 def _fields_problem(spec: HookSpec) -> str | None:
@@ -218,7 +210,6 @@ def _fields_problem(spec: HookSpec) -> str | None:
 _TERM_CHECKS: Final[Mapping[str, Callable[[HookSpec], str | None]]] = {
     "priority": _priority_problem,
     "timeout": _timeout_problem,
-    "on_error": _on_error_problem,
     "condition": _condition_problem,
     "sample": _sample_problem,
     "requires_final_payload": _final_payload_problem,

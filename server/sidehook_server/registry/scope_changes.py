@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 from sidehook._manifest import WorkerManifest
 from sidehook_server.pipeline.model import PlannedHook
+from sidehook_server.registry.identity import Peer
 from sidehook_server.registry.model import Registry
 from sidehook_server.registry.scopes import Attachment
 from sidehook_server.registry.terms import terms
@@ -23,7 +24,7 @@ def with_scope(
     manifest: WorkerManifest,
     *,
     handle: str,
-    peer_uid: int | None = None,
+    peer: Peer,
 ) -> Registry:
     """With the hooks of an application behind a handle. Raises ValueError for a used handle."""
     if registry.scopes.attachment(handle) is not None:
@@ -32,7 +33,7 @@ def with_scope(
         handle=handle,
         link_id=link_id,
         worker=manifest.worker,
-        peer_uid=peer_uid,
+        peer=peer,
         hooks=_hooks(manifest, handle),
     )
     return with_attachment(registry, attachment)

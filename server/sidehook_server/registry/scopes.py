@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Final
 
 from sidehook_server.pipeline.model import PlannedHook
+from sidehook_server.registry.identity import STRANGER, Peer
 
 MAX_GONE_HANDLES: Final = 4096
 """How many handles without a connection are remembered."""
@@ -27,7 +28,7 @@ class Attachment:
     handle: str
     link_id: str | None
     worker: str
-    peer_uid: int | None = None
+    peer: Peer = STRANGER
     hooks: Mapping[str, tuple[PlannedHook, ...]]
     is_healthy: bool = True
     is_draining: bool = False

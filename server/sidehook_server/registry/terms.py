@@ -3,20 +3,23 @@
 And which of two terms is the weaker one. Terms are weaker when anything of them is:
 the mode may do less, a failure class is let through, fewer calls are seen, or a field
 that was refused is dropped. Priority, timeout, fields and idempotence make terms
-different, neither weaker nor stronger.
+different, neither weaker nor stronger. What the operator says is the same on both
+sides: shadowing a hook is no downgrade of its worker's.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, TypeVar
 
 from sidehook._manifest import HookSpec
 from sidehook._types import FailureClass, Mode, OnError, OnRejected
+from sidehook_server.conditions import Condition, compile_condition
 from sidehook_server.config.model import HookConfig, WorkerConfig
-from sidehook_server.modes import MODES, Schedule
+from sidehook_server.modes import GATES, MODES, PHASES, ModeRow, Schedule
 from sidehook_server.pipeline.model import PlannedHook
 from sidehook_server.policy import complete_policy
 from sidehook_server.registry.effects import KeptHook
@@ -50,6 +53,9 @@ def terms(
     A required hook has no scope, and fails the call whatever else is said.
     """
     mode = _first(said.mode, spec.mode, Mode.SEQUENTIAL)
+    gates = bool(_first(said.requires_final_payload, spec.requires_final_payload, False))
+    shadow_of = _shadow_of(mode, gates=gates, spec=spec, said=said)
+    observes = shadow_of is not None or MODES[mode].observes
     scope = None if said.required else (_first(said.scope, spec.scope, "") or None)
     return PlannedHook(
         worker=worker,
@@ -66,7 +72,32 @@ def terms(
         idempotent=bool(spec.idempotent),
         required=said.required,
         handle=handle,
+        condition=_condition(_first(said.condition, spec.condition, "")),
+        # A guard sees every call, whatever was proposed for it when it was an observer.
+        sample=_first(said.sample, spec.sample, 1.0) if observes else 1.0,
+        final_payload=gates and mode is Mode.SEQUENTIAL,
+        shadow_of=shadow_of,
     )
+
+
+@lru_cache(maxsize=1024)
+def _condition(source: str) -> Condition | None:
+    return compile_condition(source) if source else None
+
+
+def _shadow_of(mode: Mode, *, gates: bool, spec: HookSpec, said: HookConfig) -> ModeRow | None:
+    """The row whose rights the operator took from the hook; None when it keeps them.
+
+    That is so by `shadow: true`, and when a hook that its worker lets decide is made an
+    AUDIT hook.
+    """
+    if said.shadow:
+        return GATES if gates and mode is Mode.SEQUENTIAL else MODES[mode]
+    declared = spec.mode or Mode.SEQUENTIAL
+    if said.mode is Mode.AUDIT and not MODES[declared].observes:
+        gate = declared is Mode.SEQUENTIAL and bool(spec.requires_final_payload)
+        return GATES if gate else MODES[declared]
+    return None
 
 
 def _first(said: ValueT | None, proposed: ValueT | None, default: ValueT) -> ValueT:
@@ -85,8 +116,8 @@ def _on_error(mode: Mode, spec: HookSpec, said: HookConfig) -> Mapping[FailureCl
 
 
 # What a mode can do to a call: block it, change its payload, and hold it while the hook looks.
-_POWERS: Final[Mapping[Mode, frozenset[str]]] = {
-    mode: frozenset(
+_POWERS: Final[Mapping[ModeRow, frozenset[str]]] = {
+    row: frozenset(
         power
         for power, has in (
             ("block", row.may_block),
@@ -95,7 +126,7 @@ _POWERS: Final[Mapping[Mode, frozenset[str]]] = {
         )
         if has
     )
-    for mode, row in MODES.items()
+    for row in PHASES
 }
 _STRENGTH: Final[Mapping[OnError, int]] = {OnError.FAIL: 2, OnError.IGNORE: 1, OnError.DISABLE: 0}
 
@@ -106,11 +137,16 @@ def losses(old: PlannedHook, new: PlannedHook) -> tuple[str, ...]:
 
 
 def _losses(old: PlannedHook, new: PlannedHook) -> Iterator[str]:
-    if lost := _POWERS[old.mode] - _POWERS[new.mode]:
-        yield f"mode {old.mode} -> {new.mode} can no longer {' or '.join(sorted(lost))}"
+    if lost := _POWERS[old.rights] - _POWERS[new.rights]:
+        modes = f"{old.rights.name} -> {new.rights.name}"
+        yield f"mode {modes} can no longer {' or '.join(sorted(lost))}"
     yield from _let_through(old.on_error, new.on_error)
     if new.scope is not None and (old.scope, old.tenant) != (new.scope, new.tenant):
         yield f"only calls of scope {new.scope!r} and tenant {new.tenant!r} are seen"
+    if new.condition is not None and old.condition != new.condition:
+        yield "only calls for which its condition holds are seen"
+    if new.sample < old.sample:
+        yield f"sample {old.sample:g} -> {new.sample:g}"
     if old.on_rejected is OnRejected.ERROR and new.on_rejected is OnRejected.DROP:
         yield "on_rejected error -> drop"
 

@@ -28,6 +28,7 @@ from sidehook_server.registry.effects import (
     RefusalReason,
     Refuse,
 )
+from sidehook_server.registry.identity import STRANGER, Peer, identity_problems
 from sidehook_server.registry.manifest_check import Registrant, refusal
 from sidehook_server.registry.model import Change, Registry
 from sidehook_server.registry.scope_changes import with_attachment, with_hooks, with_scope
@@ -50,26 +51,25 @@ def attached(
     manifest: WorkerManifest,
     *,
     scope_handle: str | None = None,
-    peer_uid: int | None = None,
+    peer: Peer = STRANGER,
     expected_worker: str | None = None,
 ) -> Change:
     """An instance registers over a new link, or an application a scope of its own.
 
-    With `scope_handle` the hooks are for calls that name the handle. `peer_uid` is the
-    user of the process, None when the transport cannot tell. `expected_worker` is the
-    name under which the configuration has a dialled target. Raises ValueError for a
-    link id or a handle that was used before.
+    With `scope_handle` the hooks are for calls that name the handle. `peer` is who is at
+    the other end. `expected_worker` is the name under which the configuration has a
+    dialled target. Raises ValueError for a link id or a handle that was used before.
     """
     if link_id in registry.owners or registry.scopes.of_link(link_id) is not None:
         raise ValueError(f"link {link_id!r} is attached already")
     registrant = Registrant(
-        peer_uid=peer_uid, expected_worker=expected_worker, serves_scope=scope_handle is not None
+        peer=peer, expected_worker=expected_worker, serves_scope=scope_handle is not None
     )
     refused = _refused(registry, link_id, manifest, registrant)
     if refused is not None:
         return refused
     if scope_handle is not None:
-        after = with_scope(registry, link_id, manifest, handle=scope_handle, peer_uid=peer_uid)
+        after = with_scope(registry, link_id, manifest, handle=scope_handle, peer=peer)
         return Change(before=registry, registry=after)
     return _declared(registry, link_id, manifest, registrant)
 
@@ -78,15 +78,13 @@ def remanifest(registry: Registry, link_id: str, manifest: WorkerManifest) -> Ch
     """The instance behind a link declares itself anew; the same again changes nothing."""
     scope = registry.scopes.of_link(link_id)
     if scope is not None:
-        registrant = Registrant(
-            peer_uid=scope.peer_uid, expected_worker=scope.worker, serves_scope=True
-        )
+        registrant = Registrant(peer=scope.peer, expected_worker=scope.worker, serves_scope=True)
         refused = _refused(registry, link_id, manifest, registrant)
         return refused or Change(before=registry, registry=with_hooks(registry, scope, manifest))
     link = _link(registry, link_id)
     if link is None or link.manifest == manifest:
         return unchanged(registry)
-    registrant = Registrant(peer_uid=link.peer_uid, expected_worker=link.manifest.worker)
+    registrant = Registrant(peer=link.peer, expected_worker=link.manifest.worker)
     refused = _refused(registry, link_id, manifest, registrant)
     return refused or _declared(registry, link_id, manifest, registrant)
 
@@ -136,15 +134,21 @@ def healthy(registry: Registry, link_id: str, *, is_healthy: bool) -> Change:
     return changed(registry, _with_link(registry, replace(link, is_healthy=is_healthy)), log)
 
 
-def retired(registry: Registry, worker: str, hook: str = "") -> Change:
+def retired(registry: Registry, worker: str, hook: str = "", *, peer: Peer | None = None) -> Change:
     """Hooks of a worker leave the plan: one, or with `hook` empty all of them.
 
+    `peer` is who asks, None for the operator, and must be one who may have the name.
     Refused for a hook that a connected instance declares, one that drains aside: it
     would be back with that instance's next registration. Of a name on several hook
     types, those that nobody declares leave. A name that is not there changes nothing.
     Safe to repeat.
     """
     known = registry.workers.get(worker)
+    said = registry.config.workers.get(worker)
+    if peer is not None and (
+        strange := tuple(identity_problems(worker, peer, said, expected_worker=None))
+    ):
+        return _not_retired(registry, worker, RefusalReason.WORKER_IDENTITY, strange)
     keys = [key for key in (known.hooks if known else ()) if hook in ("", key.name)]
     if known is None or not keys:
         return unchanged(registry)
@@ -152,8 +156,7 @@ def retired(registry: Registry, worker: str, hook: str = "") -> Change:
     idle = [key for key, links in in_use.items() if not links]
     if not idle or (not hook and len(idle) < len(keys)):
         problems = tuple(_in_use(worker, key, links) for key, links in in_use.items() if links)
-        refuse = Refuse(RefusalReason.HOOK_IN_USE, problems)
-        return unchanged(registry, refuse, accounts.refused("", worker, refuse))
+        return _not_retired(registry, worker, RefusalReason.HOOK_IN_USE, problems)
     after = with_workers(registry, [replace(known, hooks=_without(known.hooks, idle))])
     return changed(registry, after, retired=tuple(f"{worker}/{key.name}" for key in sorted(idle)))
 
@@ -208,6 +211,13 @@ def _refused(
     return unchanged(registry, refuse, accounts.refused(link_id, manifest.worker, refuse))
 
 
+def _not_retired(
+    registry: Registry, worker: str, reason: RefusalReason, problems: tuple[str, ...]
+) -> Change:
+    refuse = Refuse(reason, problems)
+    return unchanged(registry, refuse, accounts.refused("", worker, refuse))
+
+
 def _declared(
     registry: Registry, link_id: str, manifest: WorkerManifest, registrant: Registrant
 ) -> Change:
@@ -221,7 +231,7 @@ def _declared(
         manifest=manifest,
         hooks=_hooks(registry, name, kept),
         sequence=sequence,
-        peer_uid=registrant.peer_uid,
+        peer=registrant.peer,
         is_healthy=before is None or before.is_healthy,
         is_draining=before is not None and before.is_draining,
     )

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from sidehook._types import JSON
-from sidehook_server.pipeline.model import PlannedHook
 from sidehook_server.pipeline.plan import Plan
+from sidehook_server.registry.hook_view import hook_view
 from sidehook_server.registry.worker import Link, Worker
 
 if TYPE_CHECKING:
@@ -30,6 +30,11 @@ def registry_view(registry: Registry) -> dict[str, JSON]:
             name: _plan(registry, plan)
             for name, plan in sorted(registry.plans.items())
             if plan.hooks or plan.missing or name in registry.config.hook_types
+        },
+        "settings": {
+            "default_budget_seconds": registry.settings.default_budget,
+            "margin_seconds": registry.settings.margin,
+            "observer_share": registry.settings.observer_share,
         },
         "scope_handles": {
             "live": len(registry.scopes.live),
@@ -83,7 +88,7 @@ def _worker(registry: Registry, name: str) -> dict[str, JSON]:
         "seen": name in registry.seen,
         "instances": [_link(link) for link in worker.links.values()],
         "hooks": [
-            {**_hook(hook.terms), "links": _texts(worker.routes[key])}
+            {**hook_view(hook.terms), "links": _texts(worker.routes[key])}
             for key, hook in sorted(worker.hooks.items())
         ],
     }
@@ -102,23 +107,6 @@ def _link(link: Link) -> dict[str, JSON]:
     }
 
 
-def _hook(hook: PlannedHook) -> dict[str, JSON]:
-    return {
-        "name": hook.name,
-        "hook_type": hook.hook_type,
-        "mode": hook.mode.value,
-        "priority": hook.priority,
-        "timeout_seconds": hook.timeout,
-        "on_error": {kind.value: action.value for kind, action in hook.on_error.items()},
-        "on_rejected": hook.on_rejected.value,
-        "tenant": hook.tenant,
-        "scope": hook.scope,
-        "fields": None if hook.fields is None else _texts(sorted(hook.fields)),
-        "idempotent": hook.idempotent,
-        "required": hook.required,
-    }
-
-
 def _plan(registry: Registry, plan: Plan) -> dict[str, JSON]:
     return {
         "declared": registry.is_declared(plan.hook_type),
@@ -132,6 +120,8 @@ def _plan(registry: Registry, plan: Plan) -> dict[str, JSON]:
                 "mode": hook.mode.value,
                 "priority": hook.priority,
                 "scope": hook.scope,
+                "shadow": hook.in_shadow,
+                "requires_final_payload": hook.final_payload,
                 "instances": len(registry.candidates(hook)),
             }
             for hook in plan.hooks

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from sidehook._manifest import WorkerManifest
 from sidehook_server.pipeline.model import PlannedHook
 from sidehook_server.registry.effects import KeptHook, KeptWorker
+from sidehook_server.registry.identity import STRANGER, Peer
 
 
 class HookKey(NamedTuple):
@@ -43,7 +44,7 @@ class Link:
     manifest: WorkerManifest
     hooks: Mapping[HookKey, DeclaredHook]
     sequence: int
-    peer_uid: int | None = None
+    peer: Peer = STRANGER
     expected_worker: str | None = None
     is_healthy: bool = True
     is_draining: bool = False

@@ -16,6 +16,7 @@ from sidehook._errors import MalformedError
 from sidehook_server.registry import transitions
 from sidehook_server.registry.holder import RegistryHolder
 from sidehook_server.rpc.context import PeerGoneError, RpcContext, reader, writer
+from sidehook_server.rpc.peer import is_on_socket, peer_of
 from sidehook_server.rpc.status import abort, malformed
 from sidehook_server.transport.attach import AttachHost
 from sidehook_server.transport.errors import RefusedError
@@ -31,12 +32,13 @@ class Door:
 
     `may_register` False where applications call: scopes of their own are all that may
     be attached there. `workers_target` is where workers register, for the error that
-    says so. `peer_uid` gives the user of who comes in, None when that cannot be told.
+    says so. `socket_uid` gives the user of who comes in over the Unix socket, None when
+    that cannot be told.
     """
 
     may_register: bool
     workers_target: str
-    peer_uid: Callable[[], int | None]
+    socket_uid: Callable[[], int | None]
 
 
 class RegistryService:
@@ -65,7 +67,7 @@ class RegistryService:
                 reader(context),
                 writer(context),
                 scopes_only=not self._door.may_register,
-                peer_uid=self._door.peer_uid(),
+                peer=peer_of(context, socket_uid=self._door.socket_uid),
             )
         )
         self._serving[serving] = None
@@ -106,7 +108,11 @@ class RegistryService:
             await abort(context, malformed(str(error)))
         if not request.worker:
             await abort(context, malformed("RetireRequest.worker: must be set"))
-        change = transitions.retired(self._registry.current, request.worker, request.hook)
+        # Who can open the socket is the operator's choice; a port may be open to many.
+        peer = None if is_on_socket(context) else peer_of(context, socket_uid=lambda: None)
+        change = transitions.retired(
+            self._registry.current, request.worker, request.hook, peer=peer
+        )
         self._registry.apply(change)
         if change.refusal is not None:
             await abort(context, _failure(change.refusal.reason, change.refusal.problems))

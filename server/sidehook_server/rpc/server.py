@@ -14,6 +14,8 @@ import grpc
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from sidehook._tls import Tls, TlsError
+from sidehook._tls_credentials import server_credentials
 from sidehook_server.errors import ListenError
 from sidehook_server.rpc.unix_socket import claimed
 
@@ -57,10 +59,13 @@ class RpcServer:
             self._sockets.append((path, path.stat().st_ino))
         return taken_over
 
-    def listen_on_port(self, host: str, port: int) -> str:
-        """Bind a TCP port; 0: the system chooses. Return host:port. Raises ListenError."""
+    def listen_on_port(self, host: str, port: int, tls: Tls | None = None) -> str:
+        """Bind a TCP port; 0: the system chooses. Return host:port. Raises ListenError.
+
+        With `tls` it speaks TLS, and renewed certificates count from the next connection on.
+        """
         shown = f"[{host}]" if ":" in host else host
-        return f"{shown}:{self._bind(f'{shown}:{port}', f'{shown}:{port}')}"
+        return f"{shown}:{self._bind(f'{shown}:{port}', f'{shown}:{port}', tls)}"
 
     async def start(self) -> None:
         """Serve what comes in on every address."""
@@ -74,9 +79,15 @@ class RpcServer:
             if path.exists() and path.stat().st_ino == inode:
                 path.unlink()
 
-    def _bind(self, address: str, shown: str) -> int:
+    def _bind(self, address: str, shown: str, tls: Tls | None = None) -> int:
         try:
-            return self._server.add_insecure_port(address)
+            if tls is None:
+                return self._server.add_insecure_port(address)
+            return self._server.add_secure_port(address, server_credentials(tls))
+        except TlsError as error:
+            raise ListenError(
+                shown, f"TLS cannot be spoken: {error}", "change listen.tls"
+            ) from error
         except RuntimeError as error:
             raise ListenError(
                 shown,

@@ -8,6 +8,7 @@ from typing import Final
 
 from sidehook._frames import RunTag
 from sidehook._mux import Outbox
+from sidehook_server.registry.identity import STRANGER, Peer
 from sidehook_server.transport.errors import RefusedError
 from sidehook_server.transport.session import Local, Read, Session, Write, read_hello, writing
 from sidehook_server.transport.stream_link import StreamLink
@@ -32,14 +33,14 @@ class AttachHost:
         return len(self._links)
 
     async def serve(
-        self, read: Read, write: Write, *, scopes_only: bool, peer_uid: int | None = None
+        self, read: Read, write: Write, *, scopes_only: bool, peer: Peer = STRANGER
     ) -> None:
         """Serves one stream from its hello to its end.
 
         `scopes_only` on the socket that applications call: there, only functions of the
-        application itself may be attached. `peer_uid` is the user of the process at the
-        other end, None when the transport cannot tell. Raises RefusedError when the worker
-        is not accepted; `read` and `write` may raise what they like.
+        application itself may be attached. `peer` is who is at the other end. Raises
+        RefusedError when the worker is not accepted; `read` and `write` may raise what they
+        like.
         """
         if self._draining:
             raise RefusedError(
@@ -59,7 +60,7 @@ class AttachHost:
         session = Session(self._local, hello.manifest, outbox)
         # Registering may leave notices for the worker, and the hello comes before them.
         outbox.put(0, RunTag.HELLO, self._local.hello(scope_handle=handle or ""))
-        session.register(scope_handle=handle, peer_uid=peer_uid)
+        session.register(scope_handle=handle, peer=peer)
         self._links[session.link] = None
         try:
             async with writing(outbox, write):

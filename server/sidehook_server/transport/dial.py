@@ -12,7 +12,9 @@ from typing import Final
 from sidehook._frames import RunTag
 from sidehook._manifest import WorkerManifest
 from sidehook._mux import Outbox
+from sidehook._tls import Tls
 from sidehook.worker._backoff import Backoff
+from sidehook_server.registry.identity import STRANGER, Peer
 from sidehook_server.transport.errors import (
     RefusedError,
     TransportError,
@@ -51,7 +53,7 @@ class Dialer:
     """Keeps one connection with the worker at `target`, for ever.
 
     `expected_worker` is the name under which the configuration has the target; None takes
-    whoever is there.
+    whoever is there. `tls` None: in plain text.
     """
 
     def __init__(
@@ -60,11 +62,13 @@ class Dialer:
         target: str,
         *,
         expected_worker: str | None = None,
+        tls: Tls | None = None,
         times: DialTimes | None = None,
     ) -> None:
         self._local = local
         self._target = target
         self._expected_worker = expected_worker
+        self._tls = tls
         self._times = times or DialTimes()
         self._backoff = Backoff(first=self._times.first_wait, longest=self._times.longest_wait)
         self._told = ""
@@ -78,7 +82,7 @@ class Dialer:
     async def _connect(self) -> float:
         """Connects once and serves; how long to wait before the next time."""
         try:
-            async with WorkerChannel(self._target, self._local.limits) as channel:
+            async with WorkerChannel(self._target, self._local.limits, self._tls) as channel:
                 manifest = await self._describe(channel)
                 try:
                     await self._serve_stream(channel)
@@ -114,7 +118,7 @@ class Dialer:
                 hello, received = await read_hello(stream.read, within=self._times.answer)
                 session = Session(self._local, hello.manifest, outbox)
                 session.register(
-                    peer_uid=self._uid(hello.manifest), expected_worker=self._expected_worker
+                    peer=self._peer(hello.manifest), expected_worker=self._expected_worker
                 )
                 self._connected(hello.manifest)
                 watch = self._watch(
@@ -141,7 +145,7 @@ class Dialer:
         registrar.attach(
             link,
             manifest,
-            peer_uid=self._uid(manifest),
+            peer=self._peer(manifest),
             expected_worker=self._expected_worker,
         )
         try:
@@ -170,11 +174,11 @@ class Dialer:
         worker = Watched(describe=describe, declare=declare, mark=mark)
         return Watch(worker, manifest, poll=self._times.poll, misses=self._times.misses)
 
-    def _uid(self, manifest: WorkerManifest) -> int | None:
-        """The user of the worker's process, where the configuration asks for it."""
+    def _peer(self, manifest: WorkerManifest) -> Peer:
+        """Who was dialled: the user of the process, where the configuration asks for it."""
         if self._local.registrar.is_bound_to_user(manifest.worker):
-            return listener_uid(self._target)
-        return None
+            return Peer(uid=listener_uid(self._target))
+        return STRANGER
 
     def _connected(self, manifest: WorkerManifest) -> None:
         self._backoff.reset()

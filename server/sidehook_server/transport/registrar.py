@@ -9,6 +9,7 @@ from sidehook._manifest import WorkerManifest
 from sidehook_server.dispatch.link import WorkerLink
 from sidehook_server.dispatch.links import LinkTable
 from sidehook_server.registry import transitions
+from sidehook_server.registry.identity import STRANGER, Peer
 from sidehook_server.registry.model import Change, Registry
 from sidehook_server.transport.errors import RefusedError
 
@@ -47,12 +48,13 @@ class Registrar:
         manifest: WorkerManifest,
         *,
         scope_handle: str | None = None,
-        peer_uid: int | None = None,
+        peer: Peer = STRANGER,
         expected_worker: str | None = None,
     ) -> None:
         """Takes a new link in: from here on it is given runs. Raises RefusedError.
 
-        `expected_worker` is the name under which the configuration has the target.
+        `peer` is who is at the other end, `expected_worker` the name under which the
+        configuration has the target.
         """
         # Effects may look the link up, so it is in the table before they are carried out.
         self._links.add(link)
@@ -61,7 +63,7 @@ class Registrar:
             link.link_id,
             manifest,
             scope_handle=scope_handle,
-            peer_uid=peer_uid,
+            peer=peer,
             expected_worker=expected_worker,
         )
         self._apply(change)

@@ -6,8 +6,10 @@ import asyncio
 import logging
 import socket
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Final, TypeAlias
 
+from sidehook._tls import Tls
 from sidehook_server.transport.crew import Crew, Runner
 from sidehook_server.transport.dial import Dialer, DialTimes
 from sidehook_server.transport.session import Local
@@ -25,6 +27,7 @@ def dialer(
     target: str,
     *,
     expected_worker: str | None = None,
+    tls: Tls | None = None,
     times: DialTimes | None = None,
 ) -> Runner:
     """What keeps the connections with the worker at a target; `run` it.
@@ -32,8 +35,8 @@ def dialer(
     A target `dns:///host:port` gets a connection for each address of the name.
     """
     if target.startswith(_SCHEME):
-        return Replicas(local, target, expected_worker=expected_worker, times=times)
-    return Dialer(local, target, expected_worker=expected_worker, times=times)
+        return Replicas(local, target, expected_worker=expected_worker, tls=tls, times=times)
+    return Dialer(local, target, expected_worker=expected_worker, tls=tls, times=times)
 
 
 async def look_up(host: str, port: int) -> frozenset[str]:
@@ -60,6 +63,7 @@ class Replicas:
         target: str,
         *,
         expected_worker: str | None = None,
+        tls: Tls | None = None,
         times: DialTimes | None = None,
         lookup: Lookup = look_up,
     ) -> None:
@@ -67,6 +71,8 @@ class Replicas:
         self._target = target
         self._local = local
         self._expected_worker = expected_worker
+        # The certificate of each address is for the name, unless the operator said otherwise.
+        self._tls = tls and replace(tls, server_name=tls.server_name or self._host)
         self._times = times or DialTimes()
         self._look_up = lookup
 
@@ -81,7 +87,13 @@ class Replicas:
                 await asyncio.sleep(self._times.lookup)
 
     def _dialer(self, target: str) -> Runner:
-        return Dialer(self._local, target, expected_worker=self._expected_worker, times=self._times)
+        return Dialer(
+            self._local,
+            target,
+            expected_worker=self._expected_worker,
+            tls=self._tls,
+            times=self._times,
+        )
 
 
 def _host_and_port(target: str) -> tuple[str, int]:

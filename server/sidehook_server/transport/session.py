@@ -16,6 +16,7 @@ from sidehook._hello import SPLIT_FRAMES, SidecarHello, WorkerHello
 from sidehook._manifest import PROTOCOL_VERSION, Limits, WorkerManifest
 from sidehook._mux import Outbox, pump
 from sidehook_server.dispatch.observer import Observer
+from sidehook_server.registry.identity import STRANGER, Peer
 from sidehook_server.transport.errors import RefusedError
 from sidehook_server.transport.registrar import Registrar
 from sidehook_server.transport.stream_link import StreamLink
@@ -125,7 +126,7 @@ class Session:
         self,
         *,
         scope_handle: str | None = None,
-        peer_uid: int | None = None,
+        peer: Peer = STRANGER,
         expected_worker: str | None = None,
     ) -> None:
         """Takes the worker in. Raises RefusedError. `serve` must follow without waiting."""
@@ -133,7 +134,7 @@ class Session:
             self.link,
             self._manifest,
             scope_handle=scope_handle,
-            peer_uid=peer_uid,
+            peer=peer,
             expected_worker=expected_worker,
         )
 

@@ -99,6 +99,11 @@ class StreamLink:
         )
 
     @property
+    def tells_begin(self) -> bool:
+        """Always: the contract asks for `started` before the hook is called."""
+        return True
+
+    @property
     def in_flight(self) -> int:
         """Runs sent and not yet answered, failed or cancelled."""
         return len(self._runs)
@@ -215,8 +220,21 @@ class StreamLink:
     def _take_manifest(self, frame: Frame) -> None:
         self._listener.manifest(_wire.decode_manifest(frame.body))
 
-    def _take_in_passing(self, frame: Frame) -> None:
-        """That a hook starts changes nothing while a run has one hook, and none gets more time."""
+    def _take_started(self, frame: Frame) -> None:
+        run = self._runs.get(frame.id)
+        if run is not None:
+            run.sink.begun()
+
+    def _take_extend(self, frame: Frame) -> None:
+        run = self._runs.get(frame.id)
+        if run is None:
+            return
+        try:
+            extra, _ = _wire.decode_extend(frame.body)
+        except MalformedError as error:
+            self._broken_frame(FrameError(str(error), id=frame.id))
+        else:
+            run.sink.extended(extra)
 
     def _end(self, identity: int) -> _Run | None:
         run = self._runs.pop(identity, None)
@@ -280,8 +298,8 @@ class _StreamRun:
 
 _TAKERS: Final[Mapping[int, Callable[[StreamLink, Frame], None]]] = {
     EventTag.RESULT: StreamLink._take_result,  # noqa: SLF001 - the class's own table
-    EventTag.STARTED: StreamLink._take_in_passing,  # noqa: SLF001 - the class's own table
-    EventTag.EXTEND: StreamLink._take_in_passing,  # noqa: SLF001 - the class's own table
+    EventTag.STARTED: StreamLink._take_started,  # noqa: SLF001 - the class's own table
+    EventTag.EXTEND: StreamLink._take_extend,  # noqa: SLF001 - the class's own table
     EventTag.END: StreamLink._take_end,  # noqa: SLF001 - the class's own table
     EventTag.GOODBYE: StreamLink._take_goodbye,  # noqa: SLF001 - the class's own table
     EventTag.MANIFEST: StreamLink._take_manifest,  # noqa: SLF001 - the class's own table

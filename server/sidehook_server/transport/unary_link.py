@@ -66,6 +66,11 @@ class UnaryLink:
         self._closed = False
 
     @property
+    def tells_begin(self) -> bool:
+        """Never: a single run has nothing to say but its answer."""
+        return False
+
+    @property
     def in_flight(self) -> int:
         """Runs sent and not yet answered, failed or cancelled."""
         return len(self._tasks)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Final, Self, TypeAlias
+from typing import Final, Self
 
 import grpc
 import grpc.aio
@@ -13,6 +13,9 @@ from sidehook import _wire
 from sidehook._errors import MalformedError
 from sidehook._hello import DescribeRequest
 from sidehook._manifest import Limits, WorkerManifest
+from sidehook._rpc import Rpc, RpcEndedError, cause
+from sidehook._tls import Tls, TlsError
+from sidehook._tls_credentials import channel_credentials, channel_options
 from sidehook_server.transport.errors import (
     RefusedError,
     TransportError,
@@ -24,13 +27,10 @@ from sidehook_server.transport.unary_link import UnaryMethod
 
 _SERVICE: Final = "/sidehook.v1.WorkerService"
 
-_RunStreamMethod: TypeAlias = "grpc.aio.StreamStreamMultiCallable[bytes, bytes]"
-_RunStreamCall: TypeAlias = "grpc.aio.StreamStreamCall[bytes, bytes]"
-
-_BY_CODE: Final[Mapping[grpc.StatusCode, type[WorkerUnreachableError]]] = {
-    grpc.StatusCode.UNAVAILABLE: WorkerUnreachableError,
-    grpc.StatusCode.CANCELLED: WorkerUnreachableError,
-    grpc.StatusCode.DEADLINE_EXCEEDED: WorkerSilentError,
+_BY_CODE: Final[Mapping[str, type[WorkerUnreachableError]]] = {
+    grpc.StatusCode.UNAVAILABLE.name: WorkerUnreachableError,
+    grpc.StatusCode.CANCELLED.name: WorkerUnreachableError,
+    grpc.StatusCode.DEADLINE_EXCEEDED.name: WorkerSilentError,
 }
 """Statuses that mean a connection in trouble; with any other one the worker says no."""
 
@@ -40,21 +40,14 @@ class NoRunStreamError(Exception):
 
 
 class WorkerChannel:
-    """One gRPC channel to one worker. As a context manager it closes with all its RPCs."""
+    """One gRPC channel to one worker. As a context manager it closes with all its RPCs.
 
-    def __init__(self, target: str, limits: Limits) -> None:
-        self._channel = grpc.aio.insecure_channel(
-            target,
-            options=[
-                (
-                    "grpc.max_receive_message_length",
-                    limits.max_message_bytes + limits.max_batch_bytes,
-                ),
-                ("grpc.max_send_message_length", -1),
-                # Else a new channel inherits the waiting time of the one that failed before.
-                ("grpc.use_local_subchannel_pool", 1),
-            ],
-        )
+    `tls` None: in plain text. Raises WorkerUnreachableError for certificates that cannot
+    be used.
+    """
+
+    def __init__(self, target: str, limits: Limits, tls: Tls | None = None) -> None:
+        self._channel = _opened(target, limits, tls)
         self._describe: UnaryMethod = self._channel.unary_unary(
             f"{_SERVICE}/Describe", request_serializer=None, response_deserializer=None
         )
@@ -93,17 +86,30 @@ class WorkerChannel:
 
     def run_stream(self) -> RunStream:
         """Opens a stream of runs."""
-        method: _RunStreamMethod = self._channel.stream_stream(
-            f"{_SERVICE}/RunStream", request_serializer=None, response_deserializer=None
-        )
-        return RunStream(method())
+        return RunStream(Rpc(self._channel, f"{_SERVICE}/RunStream"))
+
+
+def _opened(target: str, limits: Limits, tls: Tls | None) -> grpc.aio.Channel:
+    options = (
+        ("grpc.max_receive_message_length", limits.max_message_bytes + limits.max_batch_bytes),
+        ("grpc.max_send_message_length", -1),
+        # Else a new channel inherits the waiting time of the one that failed before.
+        ("grpc.use_local_subchannel_pool", 1),
+    )
+    if tls is None:
+        return grpc.aio.insecure_channel(target, options=options)
+    try:
+        credentials = channel_credentials(tls)
+    except TlsError as error:
+        raise WorkerUnreachableError(f"TLS cannot be spoken: {error}") from error
+    return grpc.aio.secure_channel(target, credentials, options=(*options, *channel_options(tls)))
 
 
 class RunStream:
     """One RunStream RPC as messages in and out."""
 
-    def __init__(self, call: _RunStreamCall) -> None:
-        self._call = call
+    def __init__(self, rpc: Rpc) -> None:
+        self._rpc = rpc
 
     async def read(self) -> bytes | None:
         """The next message, None at the end.
@@ -111,24 +117,28 @@ class RunStream:
         Raises NoRunStreamError, or WorkerUnreachableError when the stream broke.
         """
         try:
-            message = await self._call.read()
-        except grpc.aio.AioRpcError as error:
-            if error.code() is grpc.StatusCode.UNIMPLEMENTED:
-                raise NoRunStreamError from error
-            raise _translated(error) from error
-        return message if isinstance(message, bytes) else None
+            return await self._rpc.read()
+        except RpcEndedError as ended:
+            if ended.code == grpc.StatusCode.OK.name:
+                return None
+            if ended.code == grpc.StatusCode.UNIMPLEMENTED.name:
+                raise NoRunStreamError from ended
+            raise _error(ended.code, ended.why) from ended
 
     async def write(self, batch: bytes) -> None:
-        """Sends one message."""
-        await self._call.write(batch)
+        """Sends one message. Raises RpcEndedError when the stream is over."""
+        await self._rpc.write(batch)
 
     def cancel(self) -> None:
         """Ends the stream."""
-        self._call.cancel()
+        self._rpc.cancel()
 
 
 def _translated(error: grpc.aio.AioRpcError) -> TransportError:
-    code = error.code()
+    return _error(error.code().name, cause(error.details() or "") or "no details")
+
+
+def _error(code: str, why: str) -> TransportError:
     kind = _BY_CODE.get(code)
-    what = f"{code.name}: {error.details() or 'no details'}"
-    return RefusedError(code.name, (what,)) if kind is None else kind(what)
+    what = f"{code}: {why}"
+    return RefusedError(code, (what,)) if kind is None else kind(what)

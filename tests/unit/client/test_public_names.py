@@ -41,6 +41,7 @@ PUBLIC = [
     "Session",
     "SidecarError",
     "SidecarUnavailableError",
+    "Tls",
     "UnknownHookTypeError",
     "UnknownScopeError",
     "Violation",

@@ -1,6 +1,7 @@
 import math
 from typing import Any
 
+import grpc
 import pytest
 
 import sidehook
@@ -54,3 +55,13 @@ def test_the_default_target_is_looked_up_again(kind: Any, monkeypatch: pytest.Mo
     assert client.target == "unix:///run/a.sock"
     monkeypatch.setenv("SIDEHOOK_TARGET", "/run/b.sock")
     assert client.target == "unix:///run/b.sock"
+
+
+def test_half_a_pair_of_certificate_and_key_is_refused_when_the_client_is_made(kind: Any) -> None:
+    with pytest.raises(ValueError, match="tls has certificate= alone"):
+        kind("127.0.0.1:1", tls=sidehook.Tls(certificate="a.pem"))
+
+
+def test_tls_and_credentials_exclude_each_other(kind: Any) -> None:
+    with pytest.raises(ValueError, match="give one of them"):
+        kind("127.0.0.1:1", tls=sidehook.Tls(), credentials=grpc.ssl_channel_credentials())

@@ -2,8 +2,15 @@ from pathlib import Path
 
 import pytest
 
-from sidehook import _client_target
-from sidehook._client_target import checked_target, default_target, socket_path
+from sidehook import Tls, _client_target
+from sidehook._client_target import (
+    TLS_VARIABLES,
+    checked_target,
+    default_target,
+    is_local,
+    socket_path,
+    tls_for,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -78,3 +85,56 @@ def test_only_this_module_of_the_client_reads_the_environment() -> None:
         if "os.environ" in path.read_text() and path.name != Path(_client_target.__file__).name
     ]
     assert reading == []
+
+
+@pytest.fixture
+def tls_variables(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    for variable in TLS_VARIABLES.values():
+        monkeypatch.delenv(variable, raising=False)
+    return monkeypatch
+
+
+def test_nothing_is_said_of_tls_and_none_is_spoken(tls_variables: pytest.MonkeyPatch) -> None:
+    assert tls_for("127.0.0.1:7000", None) is None
+    tls_variables.setenv("SIDEHOOK_TLS_CA", "")
+    assert tls_for("127.0.0.1:7000", None) is None
+
+
+def test_the_environment_says_it_for_tcp_alone(tls_variables: pytest.MonkeyPatch) -> None:
+    tls_variables.setenv("SIDEHOOK_TLS_CA", "ca.pem")
+    tls_variables.setenv("SIDEHOOK_TLS_SERVER_NAME", "sidecar")
+    assert tls_for("127.0.0.1:7000", None) == Tls(ca="ca.pem", server_name="sidecar")
+    for target in ("unix:///run/s.sock", "/run/s.sock"):
+        assert tls_for(target, None) is None
+        assert tls_for(target, Tls(ca="x")) is None
+
+
+def test_what_is_given_stands_in_place_of_all_of_the_environment(
+    tls_variables: pytest.MonkeyPatch,
+) -> None:
+    tls_variables.setenv("SIDEHOOK_TLS_SERVER_NAME", "sidecar")
+    assert tls_for("127.0.0.1:7000", Tls(ca="ca.pem")) == Tls(ca="ca.pem")
+
+
+@pytest.mark.parametrize(
+    ("target", "local"),
+    [
+        ("unix:///run/s.sock", True),
+        ("/run/s.sock", True),
+        ("localhost:1", True),
+        ("127.0.0.2:1", True),
+        ("[::1]:1", True),
+        ("dns:///localhost:1", True),
+        ("dns://8.8.8.8/localhost:1", True),
+        ("ipv4:127.0.0.1:1", True),
+        ("ipv6:[::1]:1", True),
+        ("10.0.0.1:1", False),
+        ("sidecar:1", False),
+        ("localhost.example:1", False),
+        ("dns:///127.0.0.1.example:1", False),
+        ("[::2]:1", False),
+        ("xds:///localhost:1", False),
+    ],
+)
+def test_which_targets_are_on_this_machine(target: str, local: bool) -> None:  # noqa: FBT001 - parametrized
+    assert is_local(target) is local

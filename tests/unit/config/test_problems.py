@@ -80,19 +80,19 @@ BAD_HOOKS = {
     "fire_and_forget; did you mean 'sequential'?",
     "priority: 1000001": "priority: '1000001' is no whole number from -1000000 to 1000000",
     "timeout: 2h": "timeout: '2h' is out of range; use over 0 and up to 3600s",
-    "on_error: disable": "on_error: disable is not supported by this version of the sidecar; "
-    "use fail or ignore",
-    "on_error: {raised: disable}": "on_error.raised: disable is not supported",
+    "on_error: disabled": "on_error: 'disabled' is none of fail, ignore, disable; "
+    "did you mean 'disable'?",
     "on_error: {time_out: fail}": "on_error.time_out: there is no such key; "
     "did you mean 'timeout'?",
     "on_error: [fail]": "on_error: takes a single value",
-    "condition: 'true'": "condition: conditions are not supported by this version of the "
-    "sidecar; remove the key",
-    "sample: 0.5": "sample: sampling is not supported by this version",
-    "shadow: true": "shadow: shadowing is not supported by this version",
-    "disable: true": "disable: disabling a hook is not supported by this version",
-    "requires_final_payload: true": "requires_final_payload: final-payload gates are not "
-    "supported by this version",
+    "condition: 'payload.'": "condition: 'payload.' cannot be used: ",
+    "sample: 2": "sample: '2' is no share; use over 0 and up to 1",
+    "mode: transform, sample: 0.5": "sample: a transform hook sees every call; remove `sample`, "
+    "or let it observe with `shadow: true`",
+    "mode: audit, requires_final_payload: true": "requires_final_payload: only sequential hooks "
+    "may require the final payload, not audit; remove it",
+    "shadow: true, required: true": "shadow: a hook in shadow decides nothing, and cannot be "
+    "required; remove one of the two",
     "type: nowhere": "type: hook type 'nowhere' is not declared; add it to hook_types",
     "required: true, scope: s": "scope: a required hook runs for every call; "
     "remove `scope`, or `required`",
@@ -246,9 +246,10 @@ def test_a_default_socket_path_that_is_too_long_is_told_too(tmp_path: Path) -> N
 @pytest.mark.parametrize("key", ["tcp", "tcp_workers", "admin"])
 def test_an_address_that_is_open_to_other_machines_is_refused(tmp_path: Path, key: str) -> None:
     (said,) = problems(tmp_path, f"listen:\n  {key}: 0.0.0.0:7000")
+    ways = "use 127.0.0.1" if key == "admin" else "set listen.tls, use 127.0.0.1"
     assert said == (
         f"s.yaml:2:3: listen.{key}: 0.0.0.0:7000 is open to other machines, and there is no TLS; "
-        "use 127.0.0.1, or say `insecure_tcp: true` when the network itself is trusted"
+        f"{ways}, or say `insecure_tcp: true` when the network itself is trusted"
     )
 
 

@@ -25,10 +25,7 @@ def sections(section: Section) -> Iterator[Section]:
 
 
 def test_the_page_is_what_the_tables_generate() -> None:
-    assert PAGE.read_text() == render_reference(), (
-        'write it anew: .venv/bin/python -c "from sidehook_server.config import render_reference; '
-        'print(render_reference(), end=str())" > docs/configuration.md'
-    )
+    assert PAGE.read_text() == render_reference(), "write it anew: make docs"
 
 
 def test_the_example_of_the_page_loads(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from sidehook_server.dispatch.journal import Done, Journal
 from sidehook_server.dispatch.link import RunSink
 from sidehook_server.dispatch.links import LinkTable
 from sidehook_server.dispatch.observer import DetachedLoss, FrameDrop, GuardMissed
+from sidehook_server.pipeline.breaker import BreakerState
 from sidehook_server.pipeline.model import CallSettings, DetachedWork, PlannedHook
 from sidehook_server.pipeline.plan import Plan, compile_plan
 
@@ -138,6 +139,14 @@ class FakeRun:
         self._end()
         self.cancelled = True
 
+    def begin(self) -> None:
+        """The worker calls the hook."""
+        self._sink.begun()
+
+    def ask_for(self, seconds: float) -> None:
+        """The hook asks for more time."""
+        self._sink.extended(seconds)
+
     def _end(self) -> None:
         if self in self.link.under_way:
             self.link.under_way.remove(self)
@@ -152,6 +161,7 @@ class FakeLink:
         self.instance = f"{worker}@{link_id}"
         self.healthy = True
         self.draining = False
+        self.tells_begin = False
         self.refuses: HookFailure | None = None
         self.raises: Exception | None = None
         self.runs: list[FakeRun] = []
@@ -230,6 +240,7 @@ class Recorder:
     retried: list[FailureClass] = field(default_factory=list)
     delivered: list[str] = field(default_factory=list)
     lost: list[tuple[str, DetachedLoss]] = field(default_factory=list)
+    circuits: list[tuple[str, BreakerState]] = field(default_factory=list)
 
     def call_finished(self, request: CallRequest, answer: CallAnswer, seconds: float) -> None:
         self.finished.append(answer)
@@ -254,6 +265,9 @@ class Recorder:
 
     def frame_dropped(self, worker: str, cause: FrameDrop) -> None:
         self.dropped.append(cause)
+
+    def circuit_changed(self, hook: PlannedHook, state: BreakerState) -> None:
+        self.circuits.append((hook.name, state))
 
     def detached_accepted(self, hook: PlannedHook) -> None:
         self.accepted.append(hook.name)

@@ -188,7 +188,7 @@ def test_the_blocking_client_takes_calls_from_many_threads() -> None:
 def unknown_type(payload: Payload, ctx: Context) -> None: ...
 
 
-@hook(TYPE, name="conditional", condition="true")
+@hook(TYPE, name="conditional", condition="payload.")
 def conditional(payload: Payload, ctx: Context) -> None: ...
 
 
@@ -276,9 +276,27 @@ async def test_the_operator_s_file_is_the_configuration(tmp_path: Path) -> None:
     )
     async with local.aio.Client(Worker("guards", first), config=file) as hooks:
         answer = await hooks.invoke(TYPE, component_type="forbidden")
-        assert outcomes(answer.receipt) == {"first": "block_suppressed"}
+        assert outcomes(answer.receipt) == {"first": "would_block"}
         with pytest.raises(RequiredHookMissingError, match="elsewhere"):
             await hooks.invoke("tool_pre_invoke", name="ls")
+
+
+async def test_nobody_is_asked_who_he_is_inside_one_process(tmp_path: Path) -> None:
+    file = tmp_path / "sidehook.yaml"
+    file.write_text(
+        f"""
+        listen:
+          tcp_workers: 0.0.0.0:7000
+          tls: {{certificate: not/here.pem, key: not/here.key, client_ca: not/here.ca}}
+        workers:
+          - name: guards
+            token_sha256: {"0" * 64}
+            certificate: guards.example
+        """
+    )
+    async with local.aio.Client(Worker("guards", first), config=file) as hooks:
+        with pytest.raises(ViolationError):
+            await hooks.invoke(TYPE, component_type="forbidden")
 
 
 def test_every_problem_of_the_configuration_is_reported_when_the_client_is_made() -> None:

@@ -43,6 +43,14 @@ class Recorder:
     results: list[HookResult] = field(default_factory=list)
     failures: list[HookFailure] = field(default_factory=list)
     over: asyncio.Event = field(default_factory=asyncio.Event)
+    began: bool = False
+    asked_for: list[float] = field(default_factory=list)
+
+    def begun(self) -> None:
+        self.began = True
+
+    def extended(self, extra: float) -> None:
+        self.asked_for.append(extra)
 
     def answered(self, result: HookResult) -> None:
         self.results.append(result)

@@ -42,6 +42,7 @@ class FakeLink:
     in_flight = 0
     healthy = True
     draining = False
+    tells_begin = False
 
     def __init__(self) -> None:
         self.notices: asyncio.Queue[Notice] = asyncio.Queue()
@@ -70,6 +71,7 @@ class Told:
         self.published = 0
         self.changed = 0
         self.lost = 0
+        self.refusals: list[RefusalReason] = []
 
     def lose(self) -> None:
         self.lost += 1
@@ -108,6 +110,7 @@ def runner(
         publish=told.publish,
         changed=told.change,
         not_kept=told.lose,
+        refused=told.refusals.append,
     )
 
 
@@ -199,3 +202,4 @@ async def test_a_log_line_has_its_level_and_a_refusal_changes_nothing(
         ("WARNING", "hooks_left_plan")
     ]
     assert told.changed == 1
+    assert told.refusals == [RefusalReason.INVALID_MANIFEST]

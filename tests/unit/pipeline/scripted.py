@@ -18,6 +18,7 @@ from sidehook_server.pipeline.model import (
     Effect,
     Finish,
     PlannedHook,
+    RunFailed,
     StartRun,
     Tell,
 )
@@ -86,6 +87,8 @@ class Scripted:
     runs: dict[str, RunRequest] = field(default_factory=dict)
     detached: dict[str, DetachedWork] = field(default_factory=dict)
     told: list[Tell] = field(default_factory=list)
+    blamed: list[RunFailed] = field(default_factory=list)
+    tells_begin: bool = False
     answer: CallAnswer | None = None
 
     def __post_init__(self) -> None:
@@ -112,13 +115,15 @@ class Scripted:
                 case StartRun(run, hook, request, _):
                     self.log.append(f"start {hook.name}")
                     self.started[hook.name], self.runs[hook.name] = effect, request
-                    self.carry_out(self.call.sent(run, "i1"))
+                    self.carry_out(self.call.sent(run, "i1", tells_begin=self.tells_begin))
                 case CancelRun(run):
                     self.log.append(f"cancel {self._name_of(run)}")
                 case Detach(work):
                     self.detached.update({it.hook.name: it for it in work})
                     taken = [self.takes_detached] * len(work)
                     self.carry_out(self.call.detached(taken, self.now))
+                case RunFailed():
+                    self.blamed.append(effect)
                 case Tell():
                     self.told.append(effect)
                 case Finish(answer):
@@ -137,6 +142,17 @@ class Scripted:
         """The hook gives no answer."""
         run = self.started[name].run
         self.carry_out(self.call.failed(run, failure(kind), self.now))
+        return self
+
+    def begins(self, name: str) -> Scripted:
+        """The worker calls the hook."""
+        self.call.begun(self.started[name].run)
+        return self
+
+    def asks_for(self, name: str, seconds: float) -> Scripted:
+        """The hook asks for more time."""
+        run = self.started[name].run
+        self.carry_out(self.call.extended(run, seconds, self.now))
         return self
 
     def wait(self, seconds: float) -> Scripted:

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from sidehook._manifest import ErrorPolicy
-from sidehook._types import FailureClass, Mode, OnError
+from sidehook._types import Mode
 from sidehook_server.config.model import HookConfig, UndeclaredTypes, WorkerConfig
 from sidehook_server.config.naming import MAX_HOOKS
 from sidehook_server.registry import transitions
 from sidehook_server.registry.effects import RefusalReason
+from sidehook_server.registry.identity import Peer
 from tests.unit.registry.scripted import TYPE, Scripted, a_config, a_hook, a_manifest
 
 BAD_HOOKS: dict[str, tuple[dict[str, Any], str]] = {
@@ -28,19 +28,19 @@ BAD_HOOKS: dict[str, tuple[dict[str, Any], str]] = {
     "no time": ({"timeout": 0.0}, "field timeout: 0 s is out of range; use over 0 and up to 3600"),
     "too much time": ({"timeout": 3600.5}, "field timeout: 3600.5 s is out of range"),
     "no number of seconds": ({"timeout": float("nan")}, "field timeout: nan s is out of range"),
-    "disable": (
-        {"on_error": ErrorPolicy(default=OnError.DISABLE)},
-        "field on_error: disable is not supported by this version of the sidecar",
+    "an empty condition": ({"condition": ""}, "field condition: it is empty; write a CEL"),
+    "a condition that is no CEL": ({"condition": "payload."}, "field condition: "),
+    "a condition on a field that the hook does not receive": (
+        {"condition": "payload.a == 1", "fields": ("b",)},
+        "field condition: it names a, and the hook receives only b; add them to the hook's fields",
     ),
-    "disable for one class": (
-        {"on_error": ErrorPolicy(overrides={FailureClass.RAISED: OnError.DISABLE})},
-        "field on_error: disable is not supported",
+    "a sample that is no share": (
+        {"sample": 2.0, "mode": Mode.AUDIT},
+        "field sample: 2 is no share; use over 0 and up to 1",
     ),
-    "a condition": ({"condition": "true"}, "field condition: conditions are not supported"),
-    "a sample": ({"sample": 0.5}, "field sample: sampling is not supported"),
-    "a final-payload gate": (
-        {"requires_final_payload": True},
-        "field requires_final_payload: final-payload gates are not supported",
+    "a sample of a guard": (
+        {"sample": 0.5},
+        "field sample: a SEQUENTIAL hook sees every call; leave it out, or observe in mode AUDIT",
     ),
     "a final-payload gate that is none": (
         {"requires_final_payload": True, "mode": Mode.AUDIT},
@@ -76,7 +76,11 @@ def test_a_bad_worker_name_is_refused(name: str) -> None:
 
 
 def test_every_problem_of_a_manifest_is_reported_at_once() -> None:
-    hooks = (a_hook("a", timeout=0.0), a_hook("a", "nowhere"), a_hook("b", condition="x", sample=1))
+    hooks = (
+        a_hook("a", timeout=0.0),
+        a_hook("a", "nowhere"),
+        a_hook("b", condition="x ==", sample=1),
+    )
     manifest = a_manifest(*hooks, worker="w w", tenant="\n", instance="i" * 300)
     sidecar = Scripted()
     sidecar.apply(transitions.attached(sidecar.registry, "one", manifest))
@@ -146,7 +150,7 @@ BOUND = a_config(WorkerConfig(name="w", uid=1000, optional=True))
 
 
 def test_a_name_bound_to_a_user_is_given_to_that_user() -> None:
-    assert Scripted(BOUND).attach("one", a_hook(), peer_uid=1000).problems() == ()
+    assert Scripted(BOUND).attach("one", a_hook(), peer=Peer(uid=1000)).problems() == ()
 
 
 @pytest.mark.parametrize(
@@ -154,14 +158,14 @@ def test_a_name_bound_to_a_user_is_given_to_that_user() -> None:
     [(1001, "bound to user id 1000, and this process has 1001"), (None, "cannot be verified")],
 )
 def test_a_name_bound_to_a_user_is_refused_to_others(uid: int | None, problem: str) -> None:
-    sidecar = Scripted(BOUND).attach("one", a_hook(), peer_uid=uid)
+    sidecar = Scripted(BOUND).attach("one", a_hook(), peer=Peer(uid=uid))
     assert problem in sidecar.problems()[0]
     assert sidecar.last.refusal is not None
     assert sidecar.last.refusal.reason is RefusalReason.WORKER_IDENTITY
 
 
 def test_a_link_that_was_let_in_may_declare_itself_anew() -> None:
-    sidecar = Scripted(BOUND).attach("one", a_hook("a"), peer_uid=1000)
+    sidecar = Scripted(BOUND).attach("one", a_hook("a"), peer=Peer(uid=1000))
     assert sidecar.remanifest("one", a_hook("a"), a_hook("b")).problems() == ()
     assert sidecar.candidates("b") == ("one",)
 

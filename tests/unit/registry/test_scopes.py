@@ -7,6 +7,7 @@ import pytest
 from sidehook._manifest import WorkerManifest
 from sidehook_server.config.model import WorkerConfig
 from sidehook_server.registry import transitions
+from sidehook_server.registry.identity import Peer
 from sidehook_server.registry.scopes import MAX_GONE_HANDLES
 from tests.unit.registry.scripted import OTHER_TYPE, TYPE, Scripted, a_config, a_hook, a_manifest
 
@@ -108,7 +109,7 @@ def test_a_scope_with_a_bad_manifest_is_refused() -> None:
 
 def test_a_scope_may_not_take_a_name_that_is_bound_to_another_user() -> None:
     sidecar = Scripted(a_config(WorkerConfig(name="w", uid=10, optional=True)))
-    sidecar.attach("app", a_hook(), scope_handle="h1", peer_uid=11)
+    sidecar.attach("app", a_hook(), scope_handle="h1", peer=Peer(uid=11))
     assert "bound to user id 10" in sidecar.problems()[0]
 
 

@@ -26,6 +26,7 @@ from sidehook._frames import (
 )
 from sidehook._hello import SPLIT_FRAMES, ClientHello, SidecarHello
 from sidehook._manifest import WorkerManifest
+from sidehook._rpc import Rpc, RpcEndedError
 from sidehook._types import Value, ValueKind
 from sidehook_server.app import Addresses, Sidecar
 from sidehook_server.config.load import load_config
@@ -35,7 +36,6 @@ HOOK_SERVICE = "/sidehook.v1.HookService"
 HOOK_TYPE = "tool_pre_invoke"
 
 UnaryCallable: TypeAlias = "grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]"
-StreamCall: TypeAlias = "grpc.aio.StreamStreamCall[bytes, bytes]"
 
 
 @dataclass(frozen=True)
@@ -97,11 +97,27 @@ async def active_worker(
         yield worker
 
 
+async def next_message(call: Rpc) -> bytes | None:
+    """The next message, None when the stream ended with OK; else raises RpcEndedError."""
+    try:
+        return await call.read()
+    except RpcEndedError as ended:
+        if ended.code == grpc.StatusCode.OK.name:
+            return None
+        raise
+
+
+def read_end(ended: RpcEndedError) -> tuple[grpc.StatusCode, CallFailure]:
+    """The gRPC code of a stream that ended badly, and what the sidecar put into the status."""
+    assert ended.failure is not None
+    return grpc.StatusCode[ended.code], ended.failure
+
+
 class CallStream:
     """The client's end of InvokeStream, frame by frame."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
-        self.call: StreamCall = channel.stream_stream(f"{HOOK_SERVICE}/InvokeStream")()
+        self.call = Rpc(channel, f"{HOOK_SERVICE}/InvokeStream")
         self._joiner = Joiner(64 * 1024 * 1024, 1024)
         self._waiting: list[Frame] = []
 
@@ -123,11 +139,11 @@ class CallStream:
         await self.call.write(pack(frames))
 
     async def next(self) -> Frame | None:
-        """The next frame, None at the end of the stream."""
+        """The next frame, None at the end of the stream; RpcEndedError for a bad end."""
         async with asyncio.timeout(10):
             while not self._waiting:
-                batch: object = await self.call.read()
-                if not isinstance(batch, bytes):
+                batch = await next_message(self.call)
+                if batch is None:
                     return None
                 joined = (self._joiner.feed(decode_frame(octets)) for octets in unpack(batch))
                 self._waiting += [frame for frame in joined if frame is not None]

@@ -9,15 +9,16 @@ import pytest
 
 from sidehook import _wire as wire
 from sidehook._hook_list import HookList, WatchRequest, WatchResponse
+from sidehook._rpc import Rpc, RpcEndedError
 from tests.transport.raw_worker import AttachedWorker, a_manifest, a_spec
 from tests.unit.rpc.peers import (
     HOOK_SERVICE,
     HOOK_TYPE,
     Running,
-    StreamCall,
     active_worker,
     channel_to,
-    read_error,
+    next_message,
+    read_end,
     running_sidecar,
 )
 
@@ -28,7 +29,7 @@ class Watcher:
     """A client that keeps a live list."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
-        self.call: StreamCall = channel.stream_stream(f"{HOOK_SERVICE}/WatchHooks")()
+        self.call = Rpc(channel, f"{HOOK_SERVICE}/WatchHooks")
 
     async def probe(self, number: int, applied: int = 0, *, version: int = 1) -> None:
         request = WatchRequest(probe=number, applied_version=applied, protocol_version=version)
@@ -36,8 +37,8 @@ class Watcher:
 
     async def next(self) -> WatchResponse | None:
         async with asyncio.timeout(10):
-            octets: object = await self.call.read()
-        return wire.decode_watch_response(octets) if isinstance(octets, bytes) else None
+            octets = await next_message(self.call)
+        return None if octets is None else wire.decode_watch_response(octets)
 
     async def list(self) -> HookList:
         """The next list that is sent."""
@@ -120,9 +121,9 @@ async def test_a_client_that_is_silent_is_waited_for_no_longer_than_its_lease(
 async def test_a_client_of_another_version_is_refused(channel: grpc.aio.Channel) -> None:
     watcher = Watcher(channel)
     await watcher.probe(1, version=9)
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
+    with pytest.raises(RpcEndedError) as caught:
         await watcher.next()
-    code, failure, _ = read_error(caught.value)
+    code, failure = read_end(caught.value)
     assert code is grpc.StatusCode.FAILED_PRECONDITION
     assert failure.reason == "UNKNOWN_PROTOCOL_VERSION"
 
@@ -130,9 +131,9 @@ async def test_a_client_of_another_version_is_refused(channel: grpc.aio.Channel)
 async def test_octets_that_are_no_probe_end_the_stream(channel: grpc.aio.Channel) -> None:
     watcher = Watcher(channel)
     await watcher.call.write(b"\xff\xff")
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
+    with pytest.raises(RpcEndedError) as caught:
         await watcher.next()
-    assert read_error(caught.value)[1].reason == "MALFORMED_REQUEST"
+    assert read_end(caught.value)[1].reason == "MALFORMED_REQUEST"
 
 
 async def test_the_stream_ends_in_order_with_the_sidecar(
@@ -144,4 +145,3 @@ async def test_the_stream_ends_in_order_with_the_sidecar(
     await sidecar.sidecar.drain()
     await sidecar.sidecar.close()
     assert await watcher.next() is None
-    assert await watcher.call.code() is grpc.StatusCode.OK

@@ -18,6 +18,7 @@ def test_what_the_worker_package_offers_is_pinned() -> None:
         "AddressError",
         "AttachSession",
         "Context",
+        "CredentialsError",
         "DisconnectedError",
         "DispatchStats",
         "Dispatcher",
