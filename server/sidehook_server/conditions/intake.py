@@ -14,8 +14,8 @@ from sidehook_server.conditions.polynomial import Polynomial
 # The prices of making an octet and a value ready, and of the evaluation as such; see `prices`.
 _BASE: Final = 20_000
 _OCTET: Final = 9
-_SCANNED_OCTET: Final = 10
-_VALUE: Final = 1_000
+_SCANNED_OCTET: Final = 14
+_VALUE: Final = 1_450
 _NUL: Final = 7_000
 
 _MARKS: Final = (b"[", b"{", b",", b":")
