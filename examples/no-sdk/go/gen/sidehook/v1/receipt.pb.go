@@ -63,8 +63,9 @@ const (
 	HookOutcome_HOOK_OUTCOME_CANCELLED HookOutcome = 15
 	// Handed to the queue of detached work.
 	HookOutcome_HOOK_OUTCOME_DETACHED HookOutcome = 16
-	// Detached, and dropped because the queue was full, or its journal could not
-	// be written.
+	// Dropped because the queue of detached work was full, or its journal could
+	// not be written; or, for a hook that observes, because the sidecar was
+	// saturated.
 	HookOutcome_HOOK_OUTCOME_SHED HookOutcome = 17
 )
 
@@ -157,7 +158,13 @@ type Receipt struct {
 	// The sidecar runs in development mode, where hooks leave with their workers.
 	Development bool `protobuf:"varint,6,opt,name=development,proto3" json:"development,omitempty"`
 	// Lines left out to keep a status message small; 0 in band.
-	LinesOmitted  uint32 `protobuf:"varint,7,opt,name=lines_omitted,json=linesOmitted,proto3" json:"lines_omitted,omitempty"`
+	LinesOmitted uint32 `protobuf:"varint,7,opt,name=lines_omitted,json=linesOmitted,proto3" json:"lines_omitted,omitempty"`
+	// In calls with final-payload gates, the digest of the payload as it stood at
+	// the verdict: SHA-256 as 64 lower-case hex digits, over the fields sorted by
+	// their name in UTF-8; of each the length of the name in 8 octets, most
+	// significant first, the name, one octet for the kind (1 JSON, 2 raw), the
+	// length of the value in 8 octets, the value. Else empty.
+	PayloadDigest string `protobuf:"bytes,8,opt,name=payload_digest,json=payloadDigest,proto3" json:"payload_digest,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -241,6 +248,13 @@ func (x *Receipt) GetLinesOmitted() uint32 {
 	return 0
 }
 
+func (x *Receipt) GetPayloadDigest() string {
+	if x != nil {
+		return x.PayloadDigest
+	}
+	return ""
+}
+
 // What happened to one hook in one call.
 type ReceiptLine struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -265,7 +279,13 @@ type ReceiptLine struct {
 	// The code of its violation, or the reason of its failure.
 	Code string `protobuf:"bytes,10,opt,name=code,proto3" json:"code,omitempty"`
 	// The reason of its violation, or a sentence about its failure.
-	Message       string `protobuf:"bytes,11,opt,name=message,proto3" json:"message,omitempty"`
+	Message string `protobuf:"bytes,11,opt,name=message,proto3" json:"message,omitempty"`
+	// The operator lets the hook observe only; the outcome says what it would have
+	// done.
+	Shadowed bool `protobuf:"varint,12,opt,name=shadowed,proto3" json:"shadowed,omitempty"`
+	// For a final-payload gate, the digest of the payload when its turn came, made
+	// as Receipt.payload_digest. Else empty.
+	PayloadDigest string `protobuf:"bytes,13,opt,name=payload_digest,json=payloadDigest,proto3" json:"payload_digest,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -373,6 +393,20 @@ func (x *ReceiptLine) GetCode() string {
 func (x *ReceiptLine) GetMessage() string {
 	if x != nil {
 		return x.Message
+	}
+	return ""
+}
+
+func (x *ReceiptLine) GetShadowed() bool {
+	if x != nil {
+		return x.Shadowed
+	}
+	return false
+}
+
+func (x *ReceiptLine) GetPayloadDigest() string {
+	if x != nil {
+		return x.PayloadDigest
 	}
 	return ""
 }
@@ -577,7 +611,7 @@ var File_sidehook_v1_receipt_proto protoreflect.FileDescriptor
 
 const file_sidehook_v1_receipt_proto_rawDesc = "" +
 	"\n" +
-	"\x19sidehook/v1/receipt.proto\x12\vsidehook.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x16sidehook/v1/hook.proto\"\x97\x02\n" +
+	"\x19sidehook/v1/receipt.proto\x12\vsidehook.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x16sidehook/v1/hook.proto\"\xbe\x02\n" +
 	"\aReceipt\x12\x17\n" +
 	"\acall_id\x18\x01 \x01(\tR\x06callId\x12\x1e\n" +
 	"\n" +
@@ -587,7 +621,8 @@ const file_sidehook_v1_receipt_proto_rawDesc = "" +
 	"\bduration\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\bduration\x12%\n" +
 	"\x0eunknown_scopes\x18\x05 \x03(\tR\runknownScopes\x12 \n" +
 	"\vdevelopment\x18\x06 \x01(\bR\vdevelopment\x12#\n" +
-	"\rlines_omitted\x18\a \x01(\rR\flinesOmitted\"\xa5\x03\n" +
+	"\rlines_omitted\x18\a \x01(\rR\flinesOmitted\x12%\n" +
+	"\x0epayload_digest\x18\b \x01(\tR\rpayloadDigest\"\xe8\x03\n" +
 	"\vReceiptLine\x12\x12\n" +
 	"\x04hook\x18\x01 \x01(\tR\x04hook\x12\x16\n" +
 	"\x06worker\x18\x02 \x01(\tR\x06worker\x12\x1a\n" +
@@ -600,7 +635,9 @@ const file_sidehook_v1_receipt_proto_rawDesc = "" +
 	"\rfailure_class\x18\t \x01(\x0e2\x19.sidehook.v1.FailureClassR\ffailureClass\x12\x12\n" +
 	"\x04code\x18\n" +
 	" \x01(\tR\x04code\x12\x18\n" +
-	"\amessage\x18\v \x01(\tR\amessage\"\x9f\x01\n" +
+	"\amessage\x18\v \x01(\tR\amessage\x12\x1a\n" +
+	"\bshadowed\x18\f \x01(\bR\bshadowed\x12%\n" +
+	"\x0epayload_digest\x18\r \x01(\tR\rpayloadDigest\"\x9f\x01\n" +
 	"\tViolation\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x12\n" +
 	"\x04code\x18\x02 \x01(\tR\x04code\x12 \n" +

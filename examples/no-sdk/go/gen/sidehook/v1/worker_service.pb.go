@@ -284,7 +284,8 @@ func (x *RunStep) GetHooks() []*HookRun {
 }
 
 // One hook in a run, with the rights the sidecar gives it. The sidecar applies
-// them again to the answer.
+// them again to the answer. A hook that the operator put in shadow is told the
+// rights that it would have, and nothing comes of its answer.
 type HookRun struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Its name, as in the manifest. It is always of the run's hook type.
@@ -1026,7 +1027,8 @@ type Notice struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A stable name: `HOOKS_ACTIVE` (every live list holder knows this worker's
 	// hooks, or its lease ran out), `FIELDS_REJECTED`, `BLOCK_SUPPRESSED`,
-	// `PATCH_DISCARDED`, `ANSWER_MALFORMED`, `DOWNGRADE_REFUSED`, `LATE_ANSWER`.
+	// `PATCH_DISCARDED`, `ANSWER_MALFORMED`, `DOWNGRADE_REFUSED`, `LATE_ANSWER`,
+	// `EXTENSION_CUT` (less time, or none, was granted than the hook asked for).
 	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
 	// The hook it is about; empty for the worker.
 	Hook string `protobuf:"bytes,2,opt,name=hook,proto3" json:"hook,omitempty"`

@@ -58,7 +58,9 @@ const (
 //
 //  1. The sidecar sends `hello`, the worker answers `hello` with its manifest.
 //  2. Each run is one id. The worker sends `started` before it calls the hook,
-//     one `result` for each hook, then `end`. Runs interleave freely.
+//     one `result` for each hook, then `end`. Runs interleave freely. A run whose
+//     time is over before `started` came has waited too long: its failure is
+//     OVERLOADED, not TIMEOUT. A hook may send `extend` once to get more time.
 //  3. `cancel` names a run, or one hook in it. The worker sends nothing more
 //     for what was cancelled, but `end` of a cancelled run is welcome.
 //  4. A worker that wants to leave sends `goodbye`: it gets no new runs,
@@ -146,7 +148,9 @@ type WorkerService_RunStreamClient = grpc.BidiStreamingClient[RunStreamRequest, 
 //
 //  1. The sidecar sends `hello`, the worker answers `hello` with its manifest.
 //  2. Each run is one id. The worker sends `started` before it calls the hook,
-//     one `result` for each hook, then `end`. Runs interleave freely.
+//     one `result` for each hook, then `end`. Runs interleave freely. A run whose
+//     time is over before `started` came has waited too long: its failure is
+//     OVERLOADED, not TIMEOUT. A hook may send `extend` once to get more time.
 //  3. `cancel` names a run, or one hook in it. The worker sends nothing more
 //     for what was cancelled, but `end` of a cancelled run is welcome.
 //  4. A worker that wants to leave sends `goodbye`: it gets no new runs,
