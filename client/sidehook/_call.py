@@ -76,7 +76,8 @@ class ReceiptLine:
     """What happened to one hook in one call; `duration` in seconds, None when not sent.
 
     `mode` and `outcome` are plain text `unknown(n)` when a newer sidecar sent a value
-    that this library does not know.
+    that this library does not know. `annotations` are the hook's own words for the log of
+    decisions; they stay in the sidecar.
     """
 
     hook: str
@@ -90,6 +91,7 @@ class ReceiptLine:
     failure_class: FailureClass | str | None = None
     code: str = ""
     message: str = ""
+    annotations: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

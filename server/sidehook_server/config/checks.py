@@ -9,6 +9,7 @@ from sidehook_server.config.kinds import socket_path_problem
 from sidehook_server.config.model import (
     Address,
     Config,
+    DecisionSink,
     HookConfig,
     UndeclaredTypes,
     WorkerConfig,
@@ -20,10 +21,10 @@ from sidehook_server.config.problems import Place, Problem
 def check(config: Config, places: Mapping[str, Place], *, source: str) -> Iterator[Problem]:
     """Every contradiction, at the place of the key that it is about."""
     for key, text in _found(config):
-        yield Problem(_place(key, places, Place(source)), key, text)
+        yield Problem(place_of(key, places, Place(source)), key, text)
 
 
-def _place(key: str, places: Mapping[str, Place], otherwise: Place) -> Place:
+def place_of(key: str, places: Mapping[str, Place], otherwise: Place) -> Place:
     """The place of a key, else of the nearest one above it."""
     while key and key not in places:
         key = key.rpartition(".")[0]
@@ -34,6 +35,7 @@ def _found(config: Config) -> Iterator[tuple[str, str]]:
     yield from _sockets(config)
     yield from _addresses(config)
     yield from _times(config)
+    yield from _decision_log(config)
     for worker in config.workers.values():
         yield from _worker(worker, config)
 
@@ -77,6 +79,17 @@ def _times(config: Config) -> Iterator[tuple[str, str]]:
             f"{limits.margin:g}s is not under the default_budget of {limits.default_budget:g}s, so "
             "that no time is left for hooks; use a shorter one",
         )
+
+
+def _decision_log(config: Config) -> Iterator[tuple[str, str]]:
+    log = config.decision_log
+    if log.to is DecisionSink.FILE and log.path is None:
+        yield "decision_log.to", "`file` needs a path; add `path`, or write `to: stdout`"
+    for show in log.show:
+        path = f"decision_log.show[{show.hook_type}]"
+        yield from _declared(f"{path}.type", show.hook_type, config)
+        if both := ", ".join(sorted(show.fields & show.hash)):
+            yield f"{path}.hash", f"{both} stands in `fields` too; keep one of the two"
 
 
 def _worker(worker: WorkerConfig, config: Config) -> Iterator[tuple[str, str]]:

@@ -36,6 +36,15 @@ class UndeclaredTypes(StrEnum):
     ALLOW = "allow"
 
 
+class DecisionSink(StrEnum):
+    """Where the decision log goes."""
+
+    OFF = "off"
+    STDOUT = "stdout"
+    FILE = "file"
+    OTLP = "otlp"
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """A TCP address to listen on. Port 0 lets the system choose one."""
@@ -152,8 +161,34 @@ class LimitsConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShowConfig:
+    """Which values of a hook type's payloads the decision log shows: whole, or as a digest."""
+
+    hook_type: str
+    fields: frozenset[str] = frozenset()
+    hash: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionLogConfig:
+    """The log with one line for each call. `path` is needed for a file, and for nothing else."""
+
+    to: DecisionSink = DecisionSink.OFF
+    path: str | None = None
+    max_bytes: int = 64 * MIB
+    keep: int = 5
+    endpoint: str = "http://127.0.0.1:4317"
+    queue: int = 10_000
+    texts: bool = False
+    show: tuple[ShowConfig, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """Everything an operator can say. `source` names the file, empty for none."""
+    """Everything an operator can say. `source` names the file, empty for none.
+
+    `digest` is the SHA-256 of the file's octets, as `sha256sum` prints it; empty for none.
+    """
 
     listen: Listen
     state_dir: str
@@ -166,7 +201,9 @@ class Config:
     limits: LimitsConfig = field(default_factory=LimitsConfig)
     payload_on_block: bool = False
     on_downgrade: OnDowngrade = OnDowngrade.REFUSE
+    decision_log: DecisionLogConfig = field(default_factory=DecisionLogConfig)
     source: str = ""
+    digest: str = ""
 
     @property
     def call_settings(self) -> CallSettings:
@@ -179,6 +216,12 @@ class Config:
             payload_on_block=self.payload_on_block,
             max_state_bytes=limits.max_state_bytes,
         )
+
+    @property
+    def largest_payload_bytes(self) -> int:
+        """The largest payload that a call of any type may have."""
+        own = (each.max_payload_bytes or 0 for each in self.hook_types.values())
+        return max(self.limits.max_payload_bytes, *own, 0)
 
     def accepts_downgrade(self, worker: str) -> bool:
         """Whether the terms of this worker's hooks may become weaker."""

@@ -69,7 +69,8 @@ class Dispatcher:
         observer: Observer | None = None,
         limits: DispatchLimits | None = None,
     ) -> None:
-        self._limits = limits or DispatchLimits()
+        limits = limits or DispatchLimits()
+        self._max_calls = limits.calls
         self._services = Services(
             clock=clock,
             sweeper=Sweeper(clock),
@@ -77,7 +78,7 @@ class Dispatcher:
             registry=registry,
             observer=observer or NullObserver(),
         )
-        self.detached: Final = DetachedQueue(self._services, self._limits.detached)
+        self.detached: Final = DetachedQueue(self._services, limits.detached)
         self._calls: dict[CallDriver, None] = {}
         self._all_answered = Waiter(self._services.sweeper, lambda: not self._calls)
         self._draining = False
@@ -113,16 +114,23 @@ class Dispatcher:
         """
         if not request.call_id:
             request = replace(request, call_id=secrets.token_hex(16))
+        generation = 0
         try:
             snapshot = self._services.registry()
+            generation = snapshot.generation
             failure = self._refusal(request, snapshot)
             if failure is None:
                 return self._begin(request, snapshot, on_answer)
         except Exception:
             _log.exception("call_not_begun call_id=%s", request.call_id)
             failure = admission.internal(request.call_id)
-        self._refuse(request, failure, on_answer)
+        receipt = Receipt(call_id=request.call_id, generation=generation)
+        self._refuse(request, CallAnswer(failure, receipt), on_answer)
         return _ANSWERED
+
+    def limit_calls(self, at_once: int) -> None:
+        """Lets so many calls go on at once from now on. Those under way go on, also if more."""
+        self._max_calls = at_once
 
     def stop_accepting(self) -> None:
         """Refuses calls from now on. Those under way go on."""
@@ -155,12 +163,11 @@ class Dispatcher:
     def _refusal(self, request: CallRequest, snapshot: Snapshot) -> CallFailure | None:
         if self._draining:
             return admission.draining()
-        if len(self._calls) >= self._limits.calls:
-            return admission.overloaded(self._limits.calls)
+        if len(self._calls) >= self._max_calls:
+            return admission.overloaded(self._max_calls)
         return admission.refusal(request, snapshot)
 
-    def _refuse(self, request: CallRequest, failure: CallFailure, on_answer: OnAnswer) -> None:
-        answer = CallAnswer(failure, Receipt(call_id=request.call_id))
+    def _refuse(self, request: CallRequest, answer: CallAnswer, on_answer: OnAnswer) -> None:
         try:
             on_answer(answer)
             account_for(self._services.observer, request, answer, 0.0)

@@ -65,6 +65,14 @@ def refusal(
     return Refuse(reason, problems)
 
 
+def identity_refusal(
+    manifest: WorkerManifest, registrant: Registrant, said: WorkerConfig | None
+) -> Refuse | None:
+    """Why the name of the manifest is not the registrant's to have; None when it is."""
+    problems = tuple(_identity_problems(manifest, registrant, said))
+    return Refuse(RefusalReason.WORKER_IDENTITY, problems) if problems else None
+
+
 def _identity_problems(
     manifest: WorkerManifest, registrant: Registrant, said: WorkerConfig | None
 ) -> Iterator[str]:
