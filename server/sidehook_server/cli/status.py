@@ -39,6 +39,9 @@ def _show(console: Console, state: _Object) -> None:
     console.print(_workers(cast(list[_Object], state["workers"])))
     for name, plan in cast(dict[str, _Object], state["hook_types"]).items():
         console.print(_hooks(name, cast(list[_Object], plan["hooks"])))
+    last_reload = cast(_Object, cast(_Object, state["configuration"])["last_reload"] or {})
+    for problem in cast(list[str], last_reload.get("problems", [])):
+        console.print(f"configuration refused: {problem}", highlight=False)
     for sentence in cast(list[str], state["degraded"]):
         console.print(f"degraded: {sentence}", highlight=False)
 

@@ -35,9 +35,8 @@ class WatchTimes:
 class FileWatch:
     """Calls `changed` when the file may be another one, once it has settled.
 
-    Every folder is watched that the file or a link on the way to it is in, so that the links of
-    a mounted ConfigMap are followed. The first call comes at once: something may have changed
-    since the file was read.
+    Links on the way to it are watched too, so that those of a mounted ConfigMap are followed. The
+    first call comes at once: something may have changed since the file was read.
     """
 
     def __init__(
@@ -51,19 +50,20 @@ class FileWatch:
     async def run(self) -> None:
         """Watches. Ends only by being cancelled."""
         while True:
-            folders = _folders(self._file)
+            way = on_the_way(self._file)
             try:
-                await self._follow(folders)
+                await self._follow(way)
             except OSError:
                 # A folder is gone, or cannot be watched: look without being told.
                 await self._look()
                 await asyncio.sleep(self._times.look)
 
-    async def _follow(self, folders: frozenset[Path]) -> None:
-        """Looks at the file after every event, until it is to be found by other folders."""
+    async def _follow(self, way: frozenset[Path]) -> None:
+        """Looks at the file after every event, until it is to be found by another way."""
+        names = {str(path) for path in way}
         events = awatch(
-            *folders,
-            watch_filter=None,
+            *{path.parent for path in way},
+            watch_filter=lambda _change, path: path in names,
             debounce=50,
             step=20,
             rust_timeout=int(self._times.look * 1000),
@@ -74,7 +74,7 @@ class FileWatch:
             await self._look()
             async for _ in events:
                 await self._look()
-                if _folders(self._file) != folders:
+                if on_the_way(self._file) != way:
                     return
 
     async def _look(self) -> None:
@@ -104,17 +104,17 @@ def fingerprint_of(file: Path) -> Fingerprint:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _folders(file: Path) -> frozenset[Path]:
-    """The folders of the file and of every link on the way to it, those that are there."""
-    return frozenset(folder for folder in _on_the_way(file.absolute()) if folder.is_dir())
+def on_the_way(file: Path) -> frozenset[Path]:
+    """The file and every link that leads to it, by paths whose folders are there."""
+    return frozenset(path for path in _steps(file.absolute()) if path.parent.is_dir())
 
 
-def _on_the_way(path: Path) -> Iterator[Path]:
+def _steps(path: Path) -> Iterator[Path]:
     for _ in range(_MOST_LINKS):
-        yield path.parent
+        yield path
         link = next((each for each in (path, *path.parents) if each.is_symlink()), None)
         if link is None:
             return
-        yield link.parent
+        yield link
         target = Path(os.path.normpath(link.parent / link.readlink()))
         path = target / path.relative_to(link)
