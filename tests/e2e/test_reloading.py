@@ -3,6 +3,7 @@
 import asyncio
 import re
 import signal
+import subprocess
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -67,6 +68,7 @@ class Configured:
         return last
 
 
+Run = Callable[..., subprocess.CompletedProcess[str]]
 Start = Callable[..., Awaitable[Configured]]
 
 
@@ -107,7 +109,7 @@ async def test_a_good_change_is_in_the_plan_and_in_the_generation_of_every_recei
 
 
 async def test_a_bad_change_is_refused_with_every_problem_while_the_last_good_one_serves(
-    configured: Start, start_worker: StartWorker, run_sidehook: Callable[..., object]
+    configured: Start, start_worker: StartWorker, run_sidehook: Run
 ) -> None:
     it = await configured(REVERSED)
     await start_worker(it.sidecar, TWO, name="guards")
@@ -124,6 +126,8 @@ async def test_a_bad_change_is_refused_with_every_problem_while_the_last_good_on
         for problem in problems:
             name = re.escape(problem.split(": ")[0])
             await it.sidecar.process.line(f"level=error .*event=configuration_problem .*{name}")
+        ended = run_sidehook("status", "--admin", it.sidecar.admin)
+        assert ended.stdout.count("configuration refused: ") == 2
         assert await generation(hooks) == before
         assert planned(await it.sidecar.state(), TYPE) == ["guards/second", "guards/first"]
         assert await it.sidecar.metric("sidehook_config_info", digest=str(in_force["digest"])) == 1
