@@ -433,7 +433,11 @@ CONFIG: Final = Section(
             "What becomes of a manifest that weakens a hook: `refuse` keeps the old terms, "
             "`accept` lets the new ones hold once nobody serves the old ones.",
         ),
-        Key("decision_log", DECISION_LOG, "A line of JSON for every call: [decision-log.md](decision-log.md)."),
+        Key(
+            "decision_log",
+            DECISION_LOG,
+            "A line of JSON for every call: [decision-log.md](decision-log.md).",
+        ),
     ),
     Config,
     dict,
