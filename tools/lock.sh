@@ -16,7 +16,8 @@ compile() {
 
 compile requirements/uv.txt requirements/uv.in "$@"
 compile proto/requirements.txt proto/requirements.in "$@"
-compile requirements/dev.lock client/pyproject.toml server/pyproject.toml requirements/dev.in "$@"
+compile requirements/dev.lock --extra otlp \
+    client/pyproject.toml server/pyproject.toml requirements/dev.in "$@"
 compile requirements/floor.lock --resolution lowest-direct \
     client/pyproject.toml requirements/build.in requirements/test.in "$@"
 compile requirements/mellea.lock client/pyproject.toml server/pyproject.toml \

@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final, TextIO
@@ -24,21 +25,27 @@ import uvloop
 
 from sidehook._hello import SPLIT_FRAMES, SidecarHello
 from sidehook._manifest import Limits
+from sidehook_server.config.load import load as load_file
 from sidehook_server.config.model import Config
 from sidehook_server.dispatch.detached_limits import detached_limits
 from sidehook_server.dispatch.dispatcher import Dispatcher, DispatchLimits, DrainReport
 from sidehook_server.dispatch.links import LinkTable
+from sidehook_server.dispatch.observers import Observers
 from sidehook_server.journal.file import JournalFile
 from sidehook_server.journal.writer import DiskJournal
 from sidehook_server.ops.admin import AdminServer
 from sidehook_server.ops.background import Background
 from sidehook_server.ops.clock import MonotonicClock
+from sidehook_server.ops.decision_log import DecisionLog
 from sidehook_server.ops.effects import EffectRunner
 from sidehook_server.ops.health import Health
 from sidehook_server.ops.logs import log_event
 from sidehook_server.ops.manifest_store import ManifestStore
 from sidehook_server.ops.metrics import Metrics, Names
 from sidehook_server.ops.pages import admin_pages
+from sidehook_server.ops.reload.outward import Outward
+from sidehook_server.ops.reload.reloader import Load, Reloader
+from sidehook_server.ops.reload.watch import FileWatch
 from sidehook_server.ops.state import Parts, gauges, missing_sentences
 from sidehook_server.registry import transitions
 from sidehook_server.registry.holder import RegistryHolder
@@ -51,9 +58,7 @@ from sidehook_server.rpc.registry_service import Door, RegistryService
 from sidehook_server.rpc.server import RpcServer
 from sidehook_server.rpc.unix_socket import folder_is_open, is_private
 from sidehook_server.transport.attach import AttachHost
-from sidehook_server.transport.discovery import SocketFolder
 from sidehook_server.transport.registrar import Registrar
-from sidehook_server.transport.replicas import dialer
 from sidehook_server.transport.session import Local
 
 VERSION: Final = version("sidehook-server")
@@ -86,11 +91,16 @@ class Addresses:
 class Sidecar:
     """One sidecar. Needs a running event loop.
 
-    `store` None keeps no hooks across restarts, `journal` None no detached events.
+    `store` None keeps no hooks across restarts, `journal` None no detached events. `load`
+    reads the configuration again; without it, its file alone.
     """
 
     def __init__(
-        self, config: Config, store: ManifestStore | None, journal: DiskJournal | None = None
+        self,
+        config: Config,
+        store: ManifestStore | None,
+        journal: DiskJournal | None = None,
+        load: Load | None = None,
     ) -> None:
         self._config = config
         self._journal = journal
@@ -100,11 +110,18 @@ class Sidecar:
         self._registry = self._restored(store)
         self._names = Names()
         self._metrics = Metrics(self._names)
+        self._decisions = DecisionLog.of(
+            config, sidecar=self._sidecar, version=VERSION, counts=self._metrics
+        )
         self._dispatcher = Dispatcher(
             registry=lambda: self._registry.current,
             links=self._links,
             clock=MonotonicClock(self._loop),
-            observer=self._metrics,
+            observer=(
+                self._metrics
+                if self._decisions is None
+                else Observers(self._metrics, self._decisions)
+            ),
             limits=DispatchLimits(
                 calls=config.limits.max_in_flight, detached=detached_limits(config)
             ),
@@ -129,12 +146,20 @@ class Sidecar:
         )
         self._registry.subscribe(self._effects)
         self._refresh_is_due = False
-        self._limits = Limits(max_message_bytes=_largest_payload(config) + _ENVELOPE_BYTES)
+        self._limits = Limits(max_message_bytes=config.largest_payload_bytes + _ENVELOPE_BYTES)
         self._local = Local(
             sidecar=self._sidecar,
             registrar=Registrar(self._registry, self._links),
             observer=self._metrics,
             limits=self._limits,
+        )
+        self._registry.subscribe(self._local.registrar.hear)
+        self._outward = Outward(self._local, self._background)
+        self._reloader = Reloader(
+            load or partial(load_file, config.source or None),
+            in_force=lambda: self._registry.current.config,
+            apply=self._configure,
+            count=self._metrics.configuration_read,
         )
         self._attach_host = AttachHost(self._local)
         self._hook_service = self._make_hook_service()
@@ -206,6 +231,8 @@ class Sidecar:
             hook_service=self._hook_service,
             health=self._health,
             journal_problem=None if self._journal is None else self._journal_problem,
+            decisions=self._decisions,
+            reloader=self._reloader,
         )
         self._metrics.measure(lambda: gauges(parts))
         return AdminServer(admin_pages(parts, self._metrics))
@@ -213,25 +240,29 @@ class Sidecar:
     # Life.
 
     async def start(self) -> Addresses:
-        """Listen everywhere, dial who is to be dialled. Raises ListenError and JournalError."""
+        """Listen everywhere, dial who is to be dialled. Raises StartError."""
+        if self._decisions is not None:
+            self._decisions.open()
         self._take_over_events()
         addresses = await self._listen()
         await self._service_health.show()
         await self._app_server.start()
         await self._workers_server.start()
         self._background.start("health", self._service_health.run)
-        for worker in self._config.workers.values():
-            if worker.target is not None:
-                dialling = dialer(
-                    self._local, worker.target, expected_worker=worker.name, tls=worker.tls
-                )
-                self._background.start(f"dial {worker.name}", dialling.run)
-        if self._config.worker_sockets is not None:
-            folder = SocketFolder(self._local, Path(self._config.worker_sockets))
-            self._background.start("discovery", folder.run)
+        self._outward.follow(self._config)
         self._refresh()
         self._health.started()
         return addresses
+
+    def begin(self) -> None:
+        """What waits until the addresses were said: decisions are written, the file is watched."""
+        if self._decisions is not None:
+            self._decisions.begin()
+        if self._config.source:
+            watch = FileWatch(Path(self._config.source), self._reloader.ask)
+            self._background.start("watch of the configuration", watch.run)
+            self._background.start("configuration", self._reloader.run)
+            self._loop.add_signal_handler(signal.SIGHUP, self._reloader.ask)
 
     async def drain(self) -> DrainReport:
         """Take no new calls, finish what is under way, and deliver what is detached."""
@@ -239,7 +270,7 @@ class Sidecar:
         await self._service_health.drain()
         self._dispatcher.stop_accepting()
         self._hook_service.announce_draining()
-        report = await self._dispatcher.drain(self._config.limits.drain_timeout)
+        report = await self._dispatcher.drain(self._registry.current.config.limits.drain_timeout)
         # Only now: a worker may leave at once, and until here calls still need it.
         self._attach_host.announce_draining()
         for event in report.undelivered:
@@ -267,6 +298,8 @@ class Sidecar:
         await self._effects.close()
         await self._admin.close()
         self._dispatcher.close()
+        if self._decisions is not None:
+            await self._decisions.close()
 
     async def _listen(self) -> Addresses:
         listen = self._config.listen
@@ -316,6 +349,15 @@ class Sidecar:
     def _journal_problem(self) -> str:
         return "" if self._journal is None else self._journal.problem
 
+    def _configure(self, config: Config) -> None:
+        """Put a configuration in force, between two calls."""
+        self._registry.apply(transitions.configured(self._registry.current, config))
+        self._dispatcher.limit_calls(config.limits.max_in_flight)
+        self._dispatcher.detached.limit_runs(detached_limits(config).hook_runs)
+        self._outward.follow(config)
+        if self._decisions is not None:
+            self._decisions.configure(config)
+
     # What follows from a change of the registry.
 
     def _publish(self) -> None:
@@ -348,16 +390,17 @@ class Sidecar:
         )
 
 
-def run(config: Config, *, ready: TextIO = sys.stdout) -> int:
+def run(config: Config, *, load: Load | None = None, ready: TextIO = sys.stdout) -> int:
     """Run a sidecar until a signal ends it; the exit code of the process.
 
-    Raises StartError when it cannot start. A second signal ends the process at once.
+    `load` reads the configuration again when its file changes. Raises StartError when it cannot
+    start. A second signal ends the process at once.
     """
     with asyncio.Runner(debug=False, loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_run(config, ready))
+        return runner.run(_run(config, load, ready))
 
 
-async def _run(config: Config, ready: TextIO) -> int:
+async def _run(config: Config, load: Load | None, ready: TextIO) -> int:
     for warning in config.warnings:
         log_event(_log, logging.WARNING, "configuration_warning", text=warning)
     stopping = _stop_on_signals()
@@ -366,7 +409,7 @@ async def _run(config: Config, ready: TextIO) -> int:
         journal = None
         if config.detached.journal is not None:
             journal = stack.enter_context(DiskJournal(JournalFile(config.detached)))
-        sidecar = Sidecar(config, store, journal)
+        sidecar = Sidecar(config, store, journal, load)
         stack.push_async_callback(sidecar.close)
         addresses = await sidecar.start()
         # What is here now stays for good; the collector need not look at it again.
@@ -381,6 +424,7 @@ async def _run(config: Config, ready: TextIO) -> int:
             configuration=config.source or None,
         )
         print(addresses.ready_line, file=ready, flush=True)
+        sidecar.begin()
         await stopping.wait()
         report = await sidecar.drain()
     log_event(
@@ -408,8 +452,3 @@ def _stop_on_signals() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop, number)
     return stopping
-
-
-def _largest_payload(config: Config) -> int:
-    own = (each.max_payload_bytes or 0 for each in config.hook_types.values())
-    return max(config.limits.max_payload_bytes, *own, 0)

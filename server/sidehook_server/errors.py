@@ -4,7 +4,8 @@
 
     StartError            the sidecar cannot start
     ├── ListenError       it cannot listen where it was told to
-    └── JournalError      it cannot use the journal of detached events
+    ├── JournalError      it cannot use the journal of detached events
+    └── UnusableError     what a key of the configuration names cannot be used
 
 Errors of a call are no exceptions here: they are answers (`sidehook._call.CallFailure`).
 Problems of the configuration are `sidehook_server.config.ConfigError`.
@@ -15,6 +16,14 @@ from __future__ import annotations
 
 class StartError(Exception):
     """The sidecar cannot start. The message says what is in the way and what to do."""
+
+
+class UnusableError(StartError):
+    """What the configuration names cannot be used: a file, a library. `key` is where it says so."""
+
+    def __init__(self, key: str, problem: str, advice: str) -> None:
+        super().__init__(f"{key}: {problem}; {advice}")
+        self.key = key
 
 
 class ListenError(StartError):

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from sidehook_server.cli.exits import Exit
-from sidehook_server.config.load import load_config
+from sidehook_server.config.load import load
 from sidehook_server.config.problems import ConfigError
 from sidehook_server.config.tree import Override
-from sidehook_server.errors import StartError
+from sidehook_server.errors import StartError, UnusableError
 from sidehook_server.ops.logs import configure_logs
 from sidehook_server.ops.manifest_store import StateError
 
@@ -36,8 +37,9 @@ def serve_sidecar(
         for flag, (key, text) in flags.items()
         if text is not None
     ]
+    read = partial(load, file, overrides=overrides)
     try:
-        config = load_config(file, overrides=overrides)
+        config = read().config
     except ConfigError as error:
         for problem in error.problems:
             print(problem, file=sys.stderr)
@@ -47,7 +49,10 @@ def serve_sidecar(
     from sidehook_server.app import run
 
     try:
-        return run(config)
+        return run(config, load=read)
+    except UnusableError as error:
+        print(f"sidehook serve: {error}", file=sys.stderr)
+        return Exit.USAGE
     except (StartError, StateError) as error:
         print(f"sidehook serve: {error}", file=sys.stderr)
         return Exit.UNAVAILABLE

@@ -44,10 +44,11 @@ def _show(out: Console, state: _Object) -> None:
     out.print(_workers(cast(list[_Object], state["workers"])))
     for name, plan in cast(dict[str, _Object], state["hook_types"]).items():
         out.print(_hooks(name, cast(list[_Object], plan["hooks"])))
+    last_reload = cast(_Object, cast(_Object, state["configuration"])["last_reload"] or {})
+    for problem in cast(list[str], last_reload.get("problems", [])):
+        out.print(f"configuration refused: {problem}")
     for circuit in cast(list[_Object], state["circuits"]):
-        out.print(
-            f"circuit {circuit['state']}: {circuit['hook']} at {circuit['instance']}",
-        )
+        out.print(f"circuit {circuit['state']}: {circuit['hook']} at {circuit['instance']}")
     for sentence in cast(list[str], state["degraded"]):
         out.print(f"degraded: {sentence}")
 

@@ -11,6 +11,7 @@ from sidehook_server.config.kinds import socket_path_problem
 from sidehook_server.config.model import (
     Address,
     Config,
+    DecisionSink,
     DetachedConfig,
     HookConfig,
     JournalPayloads,
@@ -31,12 +32,12 @@ def check(
     `reads_certificates`: also what is wrong with the files that it names for TLS.
     """
     for key, text in _found(config):
-        yield Problem(_place(key, places, Place(source)), key, text)
+        yield Problem(place_of(key, places, Place(source)), key, text)
     for key, text in certificate_problems(config) if reads_certificates else ():
-        yield Problem(_place(key, places, Place(source)), key, text)
+        yield Problem(place_of(key, places, Place(source)), key, text)
 
 
-def _place(key: str, places: Mapping[str, Place], otherwise: Place) -> Place:
+def place_of(key: str, places: Mapping[str, Place], otherwise: Place) -> Place:
     """The place of a key, else of the nearest one above it."""
     while key and key not in places:
         key = key.rpartition(".")[0]
@@ -48,6 +49,7 @@ def _found(config: Config) -> Iterator[tuple[str, str]]:
     yield from _addresses(config)
     yield from _times(config)
     yield from _journal(config.detached)
+    yield from _decision_log(config)
     for worker in config.workers.values():
         yield from _worker(worker, config)
 
@@ -112,6 +114,17 @@ def _journal(detached: DetachedConfig) -> Iterator[tuple[str, str]]:
                 f"it does nothing for {payloads} payloads; say `journal_payloads: {kind}`, or "
                 "remove the key",
             )
+
+
+def _decision_log(config: Config) -> Iterator[tuple[str, str]]:
+    log = config.decision_log
+    if log.to is DecisionSink.FILE and log.path is None:
+        yield "decision_log.to", "`file` needs a path; add `path`, or write `to: stdout`"
+    for show in log.show:
+        path = f"decision_log.show[{show.hook_type}]"
+        yield from _declared(f"{path}.type", show.hook_type, config)
+        if both := ", ".join(sorted(show.fields & show.hash)):
+            yield f"{path}.hash", f"{both} stands in `fields` too; keep one of the two"
 
 
 def _worker(worker: WorkerConfig, config: Config) -> Iterator[tuple[str, str]]:

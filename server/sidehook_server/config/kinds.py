@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, Generic, TypeVar
+from urllib.parse import urlsplit
 
 from sidehook._types import Mode, OnError, OnRejected
 from sidehook_server.config import naming
@@ -17,6 +18,7 @@ from sidehook_server.config.model import (
     KIB,
     MIB,
     Address,
+    DecisionSink,
     JournalPayloads,
     OnDowngrade,
     UndeclaredTypes,
@@ -222,6 +224,15 @@ def _target(text: str, folder: Path) -> str:
     return text
 
 
+def _url_problem(text: str) -> str | None:
+    try:
+        url = urlsplit(text)
+        usable = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+    except ValueError:
+        usable = False
+    return None if usable else "write http://host:port or https://host:port"
+
+
 def _show_boolean(value: object) -> str:
     return str(value).lower()
 
@@ -253,6 +264,7 @@ SOCKET: Final = Kind("socket path", _socket)
 ADDRESS: Final = Kind("address", _address)
 OPTIONAL_ADDRESS: Final = Kind("address or `off`", _optional_address)
 TARGET: Final = Kind("target", _target)
+URL: Final = text_kind("URL", _url_problem)
 MODE: Final = choice_kind(Mode)
 ON_ERROR: Final = choice_kind(OnError)
 ON_REJECTED: Final = choice_kind(OnRejected)
@@ -260,3 +272,4 @@ ON_DOWNGRADE: Final = choice_kind(OnDowngrade)
 UNDECLARED_TYPES: Final = choice_kind(UndeclaredTypes)
 WHEN_FULL: Final = choice_kind(WhenFull)
 JOURNAL_PAYLOADS: Final = choice_kind(JournalPayloads)
+DECISION_SINK: Final = choice_kind(DecisionSink)

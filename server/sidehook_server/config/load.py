@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -23,6 +25,15 @@ SYSTEM_FOLDER: Final = Path("/run/sidehook")
 _NO_FILE: Final = "no configuration file"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A configuration, and where each of its keys was said. `is_blank`: its file says nothing."""
+
+    config: Config
+    places: Mapping[str, Place]
+    is_blank: bool
+
+
 def load_config(
     path: str | Path | None = None,
     *,
@@ -37,20 +48,39 @@ def load_config(
     the process's own when not given. Reads one file, with `reads_certificates` those that
     it names for TLS, and binds nothing. Raises ConfigError with every problem.
     """
+    return load(
+        path,
+        overrides=overrides,
+        environment=environment,
+        reads_certificates=reads_certificates,
+    ).config
+
+
+def load(
+    path: str | Path | None = None,
+    *,
+    overrides: Sequence[Override] = (),
+    environment: Mapping[str, str] | None = None,
+    reads_certificates: bool = True,
+) -> Loaded:
+    """As `load_config`, with the place of every key that was given."""
     environment = os.environ if environment is None else environment
     file = None if path is None else Path(path)
     source = str(file) if file is not None else _NO_FILE
-    root = tree.parse(b"" if file is None else _octets(file), source)
+    octets = b"" if file is None else _octets(file)
+    root = tree.parse(octets, source)
     folder = Path.cwd() if file is None else file.absolute().parent
     reader = Reader(source, folder)
     values = reader.section(CONFIG, tree.overridden(root, overrides))
     config = _completed(values, environment, source="" if file is None else source)
+    if file is not None:
+        config = replace(config, digest=hashlib.sha256(octets).hexdigest())
     wrong = {problem.key for problem in reader.problems}
     found = check(config, reader.places, source=source, reads_certificates=reads_certificates)
     problems = [*reader.problems, *(each for each in found if each.key not in wrong)]
     if problems:
         raise ConfigError(problems)
-    return config
+    return Loaded(config=config, places=reader.places, is_blank=not octets.strip())
 
 
 def _octets(file: Path) -> bytes:

@@ -60,6 +60,15 @@ class JournalPayloads(StrEnum):
     """As they are, without the fields that the operator names."""
 
 
+class DecisionSink(StrEnum):
+    """Where the decision log goes."""
+
+    OFF = "off"
+    STDOUT = "stdout"
+    FILE = "file"
+    OTLP = "otlp"
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """A TCP address to listen on. Port 0 lets the system choose one."""
@@ -255,8 +264,34 @@ class DetachedConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShowConfig:
+    """Which values of a hook type's payloads the decision log shows: whole, or as a digest."""
+
+    hook_type: str
+    fields: frozenset[str] = frozenset()
+    hash: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionLogConfig:
+    """The log with one line for each call. `path` is needed for a file, and for nothing else."""
+
+    to: DecisionSink = DecisionSink.OFF
+    path: str | None = None
+    max_bytes: int = 64 * MIB
+    keep: int = 5
+    endpoint: str = "http://127.0.0.1:4317"
+    queue: int = 10_000
+    texts: bool = False
+    show: tuple[ShowConfig, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """Everything an operator can say. `source` names the file, empty for none."""
+    """Everything an operator can say. `source` names the file, empty for none.
+
+    `digest` is the SHA-256 of the file's octets, as `sha256sum` prints it; empty for none.
+    """
 
     listen: Listen
     state_dir: str
@@ -271,7 +306,9 @@ class Config:
     breaker: BreakerSettings = field(default_factory=BreakerSettings)
     payload_on_block: bool = False
     on_downgrade: OnDowngrade = OnDowngrade.REFUSE
+    decision_log: DecisionLogConfig = field(default_factory=DecisionLogConfig)
     source: str = ""
+    digest: str = ""
 
     @property
     def call_settings(self) -> CallSettings:
@@ -286,6 +323,12 @@ class Config:
             max_extension=limits.max_extension,
             breaker=self.breaker,
         )
+
+    @property
+    def largest_payload_bytes(self) -> int:
+        """The largest payload that a call of any type may have."""
+        own = (each.max_payload_bytes or 0 for each in self.hook_types.values())
+        return max(self.limits.max_payload_bytes, *own, 0)
 
     def accepts_downgrade(self, worker: str) -> bool:
         """Whether the terms of this worker's hooks may become weaker."""

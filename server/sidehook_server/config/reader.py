@@ -95,7 +95,7 @@ class Reader:
             case ListOf():
                 return self._list(takes.kind, node, path)
             case ListOfSections():
-                return self._sections(takes.section, node, path)
+                return self._sections(takes, node, path)
             case Policy():
                 return self._policy(node, path)
             case _:
@@ -116,17 +116,19 @@ class Reader:
             read.add(value)
         return frozenset(read)
 
-    def _sections(self, section: Section, node: Node, path: str) -> tuple[object, ...]:
+    def _sections(self, takes: ListOfSections, node: Node, path: str) -> tuple[object, ...]:
+        section = takes.section
+        key = next(key.name for key in section.keys if key.target == takes.by)
         made: dict[str, object] = {}
         for number, item in enumerate(tree.items(node)):
             where = f"{path}[{number}]"
             self.places[where] = tree.place_of(item, self._source)
             values = self.section(section, item, where)
-            name = values.get("name")
+            name = values.get(takes.by)
             if name is None:
                 continue
             if name in made:
-                self._report(item, _join(where, "name"), f"{name!r} is here twice; keep one")
+                self._report(item, _join(where, key), f"{name!r} is here twice; keep one")
                 continue
             made[name] = section.make(values)
             # Checks find the place of a thing by its name, so that a list may be in any order.

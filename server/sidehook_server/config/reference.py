@@ -23,7 +23,8 @@ _HEAD = """\
 `sidehook serve --config sidehook.yaml` reads one YAML file. Everything has a default: without a
 file the sidecar listens on Unix sockets of its user, and any worker of that user may attach.
 Every problem is reported at once, with its file, line and column, before an address is bound, and
-the exit code is then 64.
+the exit code is then 64. A change of the file is followed while the sidecar runs, for most keys:
+[reloading.md](reloading.md).
 
 ```yaml
 """

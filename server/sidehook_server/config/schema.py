@@ -16,12 +16,14 @@ from sidehook_server.config import kinds
 from sidehook_server.config.kinds import Kind
 from sidehook_server.config.model import (
     Config,
+    DecisionLogConfig,
     DetachedConfig,
     HookConfig,
     HookTypeConfig,
     LimitsConfig,
     Listen,
     ListenTls,
+    ShowConfig,
     WorkerConfig,
 )
 from sidehook_server.pipeline.breaker import BreakerSettings
@@ -52,9 +54,10 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class ListOfSections:
-    """A list of things with keys of their own, told apart by their `name`."""
+    """A list of things with keys of their own, told apart by the attribute `by`."""
 
     section: Section
+    by: str = "name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -516,6 +519,57 @@ BREAKER: Final = Section(
     lambda values: BreakerSettings(**values),
 )
 
+SHOW: Final = Section(
+    (
+        Key(
+            "type",
+            kinds.NAME_OF_TYPE,
+            "The hook type whose payloads it is about.",
+            required=True,
+            attribute="hook_type",
+        ),
+        Key("fields", ListOf(kinds.FIELD_NAME), "Fields whose values are written whole."),
+        Key(
+            "hash",
+            ListOf(kinds.FIELD_NAME),
+            "Fields of which the SHA-256 of the value is written. A value that can be guessed can "
+            "be found by its digest.",
+        ),
+    ),
+    ShowConfig,
+    lambda values: ShowConfig(**values),
+)
+
+DECISION_LOG: Final = Section(
+    (
+        Key("to", kinds.DECISION_SINK, "Where it goes."),
+        Key("path", kinds.PATH, "The file of `to: file`. It is made with the file mode 0600."),
+        Key("max_bytes", kinds.SIZE, "A file that would become larger is put aside first."),
+        Key("keep", kinds.COUNT, "Files put aside (`path.1`, `path.2`, …) before one is removed."),
+        Key(
+            "endpoint",
+            kinds.URL,
+            "The OTLP receiver of `to: otlp`, asked by gRPC: `http://host:port`, or `https://` for "
+            "TLS. Needs the extra `sidehook-server[otlp]`.",
+        ),
+        Key("queue", kinds.COUNT, "Lines that may wait to be written; one more is lost, counted."),
+        Key(
+            "texts",
+            kinds.BOOLEAN,
+            "The reasons of violations and the messages of failures are written too. They are "
+            "texts of hooks, and may quote the payload.",
+        ),
+        Key(
+            "show",
+            ListOfSections(SHOW, by="hook_type"),
+            "Values of payloads that are written.",
+            default="none",
+        ),
+    ),
+    DecisionLogConfig,
+    lambda values: DecisionLogConfig(**values),
+)
+
 CONFIG: Final = Section(
     (
         Key("listen", LISTEN, "Where the sidecar listens."),
@@ -577,6 +631,11 @@ CONFIG: Final = Section(
             kinds.ON_DOWNGRADE,
             "What becomes of a manifest that weakens a hook: `refuse` keeps the old terms, "
             "`accept` lets the new ones hold once nobody serves the old ones.",
+        ),
+        Key(
+            "decision_log",
+            DECISION_LOG,
+            "A line of JSON for every call: [decision-log.md](decision-log.md).",
         ),
     ),
     Config,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
@@ -136,6 +136,10 @@ class DetachedQueue:
         the journal. `send_waiting` sends what was taken.
         """
         self._entrance.offer(work, snapshot, caller)
+
+    def limit_runs(self, hook_runs: Mapping[tuple[str, str], int]) -> None:
+        """Lets so many runs of single hooks go on at once, of those that are queued from now on."""
+        self._limits = replace(self._limits, hook_runs=hook_runs)
 
     def restore(self, events: Iterable[KeptEvent]) -> None:
         """Takes over what the journal kept; to be called once, before anything is offered."""

@@ -80,7 +80,8 @@ class Dispatcher:
         limits: DispatchLimits | None = None,
         journal: Journal | None = None,
     ) -> None:
-        self._limits = limits or DispatchLimits()
+        limits = limits or DispatchLimits()
+        self._max_calls = limits.calls
         observer = observer or NullObserver()
         self.breakers: Final = Breakers(
             lambda: registry().settings.breaker, random=random.random, observer=observer
@@ -94,7 +95,7 @@ class Dispatcher:
             registry=registry,
             observer=observer,
         )
-        self.detached: Final = DetachedQueue(self._services, self._limits.detached, journal=journal)
+        self.detached: Final = DetachedQueue(self._services, limits.detached, journal=journal)
         self.scope_calls: Final[Counter[tuple[str, str]]] = Counter()
         self._calls: dict[CallDriver, None] = {}
         self._all_answered = Waiter(self._services.sweeper, lambda: not self._calls)
@@ -131,16 +132,23 @@ class Dispatcher:
         """
         if not request.call_id:
             request = replace(request, call_id=secrets.token_hex(16))
+        generation = 0
         try:
             snapshot = self._services.registry()
+            generation = snapshot.generation
             failure = self._refusal(request, snapshot)
             if failure is None:
                 return self._begin(request, snapshot, on_answer)
         except Exception:
             _log.exception("call_not_begun call_id=%s", request.call_id)
             failure = admission.internal(request.call_id)
-        self._refuse(request, failure, on_answer)
+        receipt = Receipt(call_id=request.call_id, generation=generation)
+        self._refuse(request, CallAnswer(failure, receipt), on_answer)
         return _ANSWERED
+
+    def limit_calls(self, at_once: int) -> None:
+        """Lets so many calls go on at once from now on. Those under way go on, also if more."""
+        self._max_calls = at_once
 
     def stop_accepting(self) -> None:
         """Refuses calls from now on. Those under way go on."""
@@ -179,12 +187,11 @@ class Dispatcher:
     def _refusal(self, request: CallRequest, snapshot: Snapshot) -> CallFailure | None:
         if self._draining:
             return admission.draining()
-        if len(self._calls) >= self._limits.calls:
-            return admission.overloaded(self._limits.calls)
+        if len(self._calls) >= self._max_calls:
+            return admission.overloaded(self._max_calls)
         return admission.refusal(request, snapshot)
 
-    def _refuse(self, request: CallRequest, failure: CallFailure, on_answer: OnAnswer) -> None:
-        answer = CallAnswer(failure, Receipt(call_id=request.call_id))
+    def _refuse(self, request: CallRequest, answer: CallAnswer, on_answer: OnAnswer) -> None:
         try:
             on_answer(answer)
             account_for(self._services.observer, request, answer, 0.0)

@@ -12,6 +12,10 @@ class Snapshot(Protocol):
     """The registry as it stood at one moment. A call runs on the one it began with."""
 
     @property
+    def generation(self) -> int:
+        """Counts the changes of plans; every receipt carries it."""
+
+    @property
     def settings(self) -> CallSettings:
         """The operator's settings for calls."""
 

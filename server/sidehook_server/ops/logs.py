@@ -30,6 +30,8 @@ def configure_logs(level: str, *, stream: TextIO | None = None) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # Its debug lines are about gRPC's inside, several for each RPC.
     logging.getLogger("grpc").setLevel(logging.WARNING)
+    # It has a line for every change in a folder, also for one that this line made.
+    logging.getLogger("watchfiles").setLevel(logging.WARNING)
 
 
 class KeyValueFormatter(logging.Formatter):

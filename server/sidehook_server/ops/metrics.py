@@ -22,10 +22,13 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from sidehook._call import CallAnswer, CallFailure, CallRequest, ReceiptLine, Violation
+from sidehook._call import CallAnswer, CallFailure, CallRequest, ReceiptLine
 from sidehook._types import FailureClass, HookOutcome
 from sidehook_server.dispatch.observer import DetachedLoss, FrameDrop, GuardMissed
 from sidehook_server.ops.children import Children
+from sidehook_server.ops.decision_log.writer import Loss
+from sidehook_server.ops.outcomes import outcome_of
+from sidehook_server.ops.reload.reloader import ReloadOutcome
 from sidehook_server.pipeline.answers import size_of
 from sidehook_server.pipeline.breaker import BreakerState
 from sidehook_server.pipeline.model import PlannedHook
@@ -44,7 +47,6 @@ _SECONDS: Final = (
 _BYTES: Final = tuple(float(4**power) for power in range(4, 13))
 
 _HOOK: Final = ("worker", "hook")
-_FAILED: Final = {"DEADLINE_EXCEEDED": "deadline", "CANCELLED": "cancelled"}
 
 Gauges = Callable[[], Collection[GaugeMetricFamily]]
 """Measures what is true at this moment; asked at every scrape."""
@@ -173,6 +175,19 @@ class Metrics:
         self._retried = self._counter(
             "sidehook_detached_retries", "Runs that were repeated.", *_HOOK, "failure_class"
         )
+        self._decisions = self._counter(
+            "sidehook_decisions_written", "Lines of the decision log that were written."
+        )
+        self._decisions_lost = self._counter(
+            "sidehook_decisions_lost", "Lines of the decision log that were lost.", "cause"
+        )
+        self._decision_failures = self._counter(
+            "sidehook_decision_write_failures",
+            "Batches of the decision log that were not written, and tried again.",
+        )
+        self._reloads = self._counter(
+            "sidehook_config_reloads", "Configurations read while running.", "outcome"
+        )
 
     def page(self) -> bytes:
         """Everything, in the text format of Prometheus."""
@@ -194,13 +209,29 @@ class Metrics:
         """What outlives a restart could not be written."""
         self._not_kept.of().inc()
 
+    def decisions_written(self, lines: int) -> None:
+        """Lines of the decision log reached their sink. From any thread."""
+        self._decisions.of().inc(lines)
+
+    def decisions_lost(self, cause: Loss, lines: int) -> None:
+        """Lines of the decision log are gone. From any thread."""
+        self._decisions_lost.of(cause).inc(lines)
+
+    def decision_write_failed(self) -> None:
+        """A batch of the decision log was not written. From any thread."""
+        self._decision_failures.of().inc()
+
+    def configuration_read(self, outcome: ReloadOutcome) -> None:
+        """A changed configuration was applied, or refused."""
+        self._reloads.of(outcome).inc()
+
     # The observer of dispatch and transport.
 
     def call_finished(self, request: CallRequest, answer: CallAnswer, seconds: float) -> None:
         """A call was answered, refused ones too."""
         hook_type = self._names.hook_type(request.hook_type)
         outcome = answer.outcome
-        self._calls.of(hook_type, _outcome_of(answer)).inc()
+        self._calls.of(hook_type, outcome_of(answer)).inc()
         self._call_seconds.of(hook_type).observe(seconds)
         self._payload_bytes.of(hook_type).observe(size_of(request.fields))
         if isinstance(outcome, CallFailure):
@@ -290,10 +321,3 @@ class _Measured(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         yield from self._gauges()
-
-
-def _outcome_of(answer: CallAnswer) -> str:
-    outcome = answer.outcome
-    if isinstance(outcome, CallFailure):
-        return _FAILED.get(outcome.reason, "failed")
-    return "blocked" if isinstance(outcome, Violation) else "proceeded"

@@ -12,7 +12,9 @@ from sidehook._types import JSON
 from sidehook_server.dispatch.detached import DetachedQueue
 from sidehook_server.dispatch.dispatcher import Dispatcher
 from sidehook_server.dispatch.links import LinkTable
+from sidehook_server.ops.decision_log import DecisionLog
 from sidehook_server.ops.health import Health, Probe
+from sidehook_server.ops.reload.reloader import Reloader
 from sidehook_server.registry.model import Registry
 from sidehook_server.rpc.hook_service import HookService
 from sidehook_server.rpc.live_list import LiveList
@@ -30,6 +32,8 @@ class Parts:
     dispatcher: Dispatcher
     hook_service: HookService
     health: Health
+    decisions: DecisionLog | None
+    reloader: Reloader
     journal_problem: Callable[[], str] | None = None
 
 
@@ -38,6 +42,7 @@ def state_view(parts: Parts) -> dict[str, JSON]:
     return {
         "sidecar": parts.sidecar,
         "version": parts.version,
+        "configuration": parts.reloader.view(),
         "health": {probe.value: parts.health.problem(probe) or "ok" for probe in Probe},
         "calls_in_flight": parts.dispatcher.in_flight,
         "call_streams": parts.hook_service.streams,
@@ -109,9 +114,19 @@ def gauges(parts: Parts) -> Collection[GaugeMetricFamily]:
         ),
         ("sidehook_hooks_unreachable", "Hooks nobody serves.", len(unreachable(registry))),
         ("sidehook_ready", "1 when calls are taken.", int(parts.health.is_ready)),
+        (
+            "sidehook_config_reload_failed",
+            "1 while the newest configuration was refused and an older one is in force.",
+            int(parts.reloader.failed),
+        ),
+        (
+            "sidehook_decisions_waiting",
+            "Lines of the decision log that are not written yet.",
+            parts.decisions.waiting if parts.decisions is not None else 0,
+        ),
     )
     families = [GaugeMetricFamily(name, text, value=value) for name, text, value in plain]
-    return (*families, _connected(registry, parts.links))
+    return (*families, _connected(registry, parts.links), _configuration(registry))
 
 
 def missing_sentences(registry: Registry) -> tuple[str, ...]:
@@ -129,6 +144,15 @@ def unreachable(registry: Registry) -> Collection[tuple[str, str]]:
         for key, links in worker.routes.items()
         if not links
     }
+
+
+def _configuration(registry: Registry) -> GaugeMetricFamily:
+    """The digest changes with the file only, so that series are few."""
+    family = GaugeMetricFamily(
+        "sidehook_config_info", "1, for the configuration in force.", labels=("digest",)
+    )
+    family.add_metric((registry.config.digest,), 1)
+    return family
 
 
 def _connected(registry: Registry, links: LinkTable) -> GaugeMetricFamily:

@@ -17,7 +17,7 @@ from sidehook_server.pipeline.running import Running
 NO_ANNOTATIONS: Final[Mapping[str, str]] = MappingProxyType({})
 """What most hooks have to say for the decision log."""
 
-_REDACTED: Final = frozenset(
+HAD_ITS_TURN: Final = frozenset(
     {
         HookOutcome.PROCEEDED,
         HookOutcome.MODIFIED,
@@ -99,7 +99,7 @@ class Ledger:
         return any(
             hook.mode is Mode.TRANSFORM
             and not hook.in_shadow
-            and (line is None or line.outcome not in _REDACTED)
+            and (line is None or line.outcome not in HAD_ITS_TURN)
             for hook, line in zip(self._hooks, self._lines, strict=True)
         )
 

@@ -90,6 +90,14 @@ class Refuse:
 
 
 @dataclass(frozen=True, slots=True)
+class Dismiss:
+    """End the connection of a link: by the operator's new word the name is somebody else's."""
+
+    link_id: str
+    refusal: Refuse
+
+
+@dataclass(frozen=True, slots=True)
 class Log:
     """One line for the log: a constant event name, and its fields."""
 
@@ -106,5 +114,7 @@ class TellWorker:
     notice: Notice
 
 
-Effect: TypeAlias = ListChanged | AnnounceActive | Persist | Forget | Refuse | Log | TellWorker
+Effect: TypeAlias = (
+    ListChanged | AnnounceActive | Persist | Forget | Refuse | Dismiss | Log | TellWorker
+)
 """What a change of the registry asks its holder to do."""

@@ -53,11 +53,7 @@ def refusal(
 ) -> Refuse | None:
     """Why the manifest is refused, with every problem; None when it is accepted."""
     said = config.workers.get(manifest.worker)
-    identity = tuple(
-        identity_problems(
-            manifest.worker, registrant.peer, said, expected_worker=registrant.expected_worker
-        )
-    )
+    identity = _identity_problems(manifest, registrant, said)
     checked = _Checked(
         manifest,
         said=None if registrant.serves_scope else said,
@@ -70,6 +66,24 @@ def refusal(
         return None
     reason = RefusalReason.WORKER_IDENTITY if identity else RefusalReason.INVALID_MANIFEST
     return Refuse(reason, problems)
+
+
+def identity_refusal(
+    manifest: WorkerManifest, registrant: Registrant, said: WorkerConfig | None
+) -> Refuse | None:
+    """Why the name of the manifest is not the registrant's to have; None when it is."""
+    problems = _identity_problems(manifest, registrant, said)
+    return Refuse(RefusalReason.WORKER_IDENTITY, problems) if problems else None
+
+
+def _identity_problems(
+    manifest: WorkerManifest, registrant: Registrant, said: WorkerConfig | None
+) -> tuple[str, ...]:
+    return tuple(
+        identity_problems(
+            manifest.worker, registrant.peer, said, expected_worker=registrant.expected_worker
+        )
+    )
 
 
 def _worker_problems(manifest: WorkerManifest) -> Iterator[str]:

@@ -7,18 +7,19 @@ leaves with the links that declare it. Links that are not known change nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import TypeVar
 
 from sidehook._manifest import WorkerManifest
-from sidehook_server.config.model import Config
+from sidehook_server.config.model import Config, WorkerConfig
 from sidehook_server.registry import accounts
 from sidehook_server.registry.changes import changed, unchanged, with_workers
 from sidehook_server.registry.compile import brought_up_to_date
 from sidehook_server.registry.declared import declared_types
 from sidehook_server.registry.effects import (
+    Dismiss,
     Effect,
     KeptHook,
     KeptWorker,
@@ -29,7 +30,7 @@ from sidehook_server.registry.effects import (
     Refuse,
 )
 from sidehook_server.registry.identity import STRANGER, Peer, identity_problems
-from sidehook_server.registry.manifest_check import Registrant, refusal
+from sidehook_server.registry.manifest_check import Registrant, identity_refusal, refusal
 from sidehook_server.registry.model import Change, Registry
 from sidehook_server.registry.scope_changes import with_attachment, with_hooks, with_scope
 from sidehook_server.registry.settle import declared_hooks, redeclared
@@ -162,18 +163,30 @@ def retired(registry: Registry, worker: str, hook: str = "", *, peer: Peer | Non
 
 
 def configured(registry: Registry, config: Config) -> Change:
-    """The operator's word changed: the terms of every hook are worked out anew."""
+    """The operator's word changed: the terms of every hook are worked out anew.
+
+    A link whose process may no longer have its name gets no new runs, and is dismissed.
+    """
     after = replace(
         registry,
         config=config,
         settings=config.call_settings,
         types=declared_types(config),
     )
-    workers = [
-        redeclared(worker, config.workers.get(name)) for name, worker in registry.workers.items()
-    ]
+    workers = []
+    dismissed: list[Effect] = []
+    for name, worker in registry.workers.items():
+        said = config.workers.get(name)
+        refusals = dict(_no_longer_admitted(worker, said))
+        links = {
+            key: replace(link, is_draining=link.is_draining or key in refusals)
+            for key, link in worker.links.items()
+        }
+        workers.append(redeclared(replace(worker, links=MappingProxyType(links)), said))
+        for link_id, refuse in refusals.items():
+            dismissed += [accounts.refused(link_id, name, refuse), Dismiss(link_id, refuse)]
     log = Log(Level.INFO, "configuration_applied", {"source": config.source})
-    return changed(registry, with_workers(after, workers), log)
+    return changed(registry, with_workers(after, workers), log, *dismissed)
 
 
 def restored(registry: Registry, kept: Iterable[KeptWorker]) -> Change:
@@ -193,7 +206,16 @@ def restored(registry: Registry, kept: Iterable[KeptWorker]) -> Change:
     return Change(before=registry, registry=after, effects=effects)
 
 
-# What several of them need.
+# What they need.
+
+
+def _no_longer_admitted(worker: Worker, said: WorkerConfig | None) -> Iterator[tuple[str, Refuse]]:
+    """The links that would not be let in under the operator's new word, and why."""
+    for link in worker.links.values():
+        registrant = Registrant(peer=link.peer, expected_worker=link.expected_worker)
+        refuse = identity_refusal(link.manifest, registrant, said)
+        if refuse is not None:
+            yield link.link_id, refuse
 
 
 def _refused(
@@ -232,6 +254,7 @@ def _declared(
         hooks=_hooks(registry, name, kept),
         sequence=sequence,
         peer=registrant.peer,
+        expected_worker=registrant.expected_worker if before is None else before.expected_worker,
         is_healthy=before is None or before.is_healthy,
         is_draining=before is not None and before.is_draining,
     )

@@ -150,7 +150,7 @@ class Dialer:
         )
         try:
             self._connected(manifest)
-            await watch.run()
+            await first_to_end(watch.run(), registrar.until_dismissed(link_id))
         except WorkerUnreachableError:
             # It may be on its way out: what it has, it may still finish.
             registrar.detach(link_id)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
 from itertools import count
 from typing import Protocol
 
@@ -9,6 +12,7 @@ from sidehook._manifest import WorkerManifest
 from sidehook_server.dispatch.link import WorkerLink
 from sidehook_server.dispatch.links import LinkTable
 from sidehook_server.registry import transitions
+from sidehook_server.registry.effects import Dismiss, Effect
 from sidehook_server.registry.identity import STRANGER, Peer
 from sidehook_server.registry.model import Change, Registry
 from sidehook_server.transport.errors import RefusedError
@@ -25,17 +29,55 @@ class Holder(Protocol):
         """Makes a change the newest snapshot, and carries out its effects."""
 
 
-class Registrar:
-    """Registers links. Used from the event loop's thread only."""
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What all registrars of a sidecar have in common."""
 
-    def __init__(self, holder: Holder, links: LinkTable) -> None:
+    numbers: count[int] = field(default_factory=lambda: count(1))
+    dismissals: dict[str, asyncio.Future[None]] = field(default_factory=dict)
+
+
+class Registrar:
+    """Registers links. Used from the event loop's thread only.
+
+    One for each party that wants to know which links it brought; the first makes the `desk`.
+    """
+
+    def __init__(self, holder: Holder, links: LinkTable, desk: Desk | None = None) -> None:
         self._holder = holder
         self._links = links
-        self._numbers = count(1)
+        self._desk = desk or Desk()
+        self._own: dict[str, None] = {}
+
+    def sibling(self) -> Registrar:
+        """Another registrar for the same registry, with no links of its own yet."""
+        return Registrar(self._holder, self._links, self._desk)
+
+    @property
+    def links(self) -> tuple[WorkerLink, ...]:
+        """The links that were attached here and are not gone."""
+        return tuple(link for link_id in self._own if (link := self._links.get(link_id)))
 
     def new_link_id(self) -> str:
         """An id for a link that was never used in this run of the sidecar."""
-        return f"link-{next(self._numbers)}"
+        return f"link-{next(self._desk.numbers)}"
+
+    def hear(self, effect: Effect) -> None:
+        """Hears the effects of the registry: a link that it dismisses is told so."""
+        if isinstance(effect, Dismiss):
+            dismissal = self._desk.dismissals.get(effect.link_id)
+            if dismissal is not None and not dismissal.done():
+                refusal = effect.refusal
+                dismissal.set_exception(RefusedError(refusal.reason, refusal.problems))
+
+    def until_dismissed(self, link_id: str) -> Coroutine[object, object, None]:
+        """Waits until the registry wants no more of this link, and raises RefusedError then.
+
+        A dismissal counts from this call on, also before the waiting begins.
+        """
+        dismissal: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._desk.dismissals[link_id] = dismissal
+        return self._wait_for_dismissal(link_id, dismissal)
 
     def is_bound_to_user(self, worker: str) -> bool:
         """Whether the configuration lets only one user's processes have this name."""
@@ -70,6 +112,7 @@ class Registrar:
         if change.refusal is not None:
             self._links.remove(link.link_id)
             raise RefusedError(change.refusal.reason, change.refusal.problems)
+        self._own[link.link_id] = None
 
     def declare_anew(self, link_id: str, manifest: WorkerManifest) -> None:
         """The instance behind a link declares itself anew. RefusedError leaves all as it was."""
@@ -89,7 +132,14 @@ class Registrar:
     def detach(self, link_id: str) -> None:
         """A link is gone. Nothing happens when it was not there."""
         self._links.remove(link_id)
+        self._own.pop(link_id, None)
         self._apply(transitions.detached(self._holder.current, link_id))
 
     def _apply(self, change: Change) -> None:
         self._holder.apply(change)
+
+    async def _wait_for_dismissal(self, link_id: str, dismissal: asyncio.Future[None]) -> None:
+        try:
+            await dismissal
+        finally:
+            del self._desk.dismissals[link_id]

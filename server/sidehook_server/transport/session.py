@@ -20,6 +20,7 @@ from sidehook_server.registry.identity import STRANGER, Peer
 from sidehook_server.transport.errors import RefusedError
 from sidehook_server.transport.registrar import Registrar
 from sidehook_server.transport.stream_link import StreamLink
+from sidehook_server.transport.tasks import first_to_end
 
 _log: Final = logging.getLogger("sidehook.transport")
 
@@ -142,12 +143,12 @@ class Session:
         """Receives until the worker ends the stream; then it is no longer registered.
 
         `received` is what came with the hello. Raises RefusedError for a new manifest that
-        is not accepted, and what `read` raises.
+        is not accepted, and when the operator's word makes the worker another's; and what
+        `read` raises.
         """
+        dismissed = self._local.registrar.until_dismissed(self.link.link_id)
         try:
-            self.link.receive(received)
-            while (batch := await read()) is not None:
-                self.link.receive(batch)
+            await first_to_end(self._receive(read, received), dismissed)
         except MalformedError as error:
             raise RefusedError("MALFORMED_REQUEST", (str(error),)) from error
         finally:
@@ -155,6 +156,11 @@ class Session:
                 self._local.registrar.detach(self.link.link_id)
             finally:
                 self.link.close()
+
+    async def _receive(self, read: Read, received: bytes) -> None:
+        self.link.receive(received)
+        while (batch := await read()) is not None:
+            self.link.receive(batch)
 
     def goodbye(self, reason: str) -> None:
         """The instance drains: it finishes its runs and gets no new ones."""

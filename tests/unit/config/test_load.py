@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
 
 from sidehook._types import FailureClass, Mode, OnError, OnRejected
 from sidehook_server.config import Config, Override, load_config
+from sidehook_server.config.load import load as load_with_places
 from sidehook_server.config.model import (
     Address,
+    DecisionLogConfig,
+    DecisionSink,
     DetachedConfig,
     JournalPayloads,
     OnDowngrade,
+    ShowConfig,
     UndeclaredTypes,
     WhenFull,
 )
@@ -275,3 +280,40 @@ def test_loopback_addresses_need_no_consent(host: str) -> None:
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "example.org"])
 def test_other_addresses_do(host: str) -> None:
     assert not Address(host, 1).is_loopback
+
+
+def test_the_decision_log_is_off_until_it_is_asked_for(tmp_path: Path) -> None:
+    assert load(tmp_path, "dev: true\n").decision_log == DecisionLogConfig()
+    config = load(
+        tmp_path,
+        "decision_log:\n  to: file\n  path: d.jsonl\n  max_bytes: 1MiB\n  keep: 2\n  queue: 10\n"
+        "  show: [{type: tool_pre_invoke, fields: [name], hash: [args]}]\n",
+    )
+    assert config.decision_log == DecisionLogConfig(
+        to=DecisionSink.FILE,
+        path=str(tmp_path / "d.jsonl"),
+        max_bytes=1024 * 1024,
+        keep=2,
+        queue=10,
+        show=(
+            ShowConfig(
+                hook_type="tool_pre_invoke", fields=frozenset({"name"}), hash=frozenset({"args"})
+            ),
+        ),
+    )
+
+
+def test_the_digest_is_the_one_of_the_file(tmp_path: Path) -> None:
+    text = "dev: true\n"
+    assert load(tmp_path, text, dev="false").digest == hashlib.sha256(text.encode()).hexdigest()
+    assert load_config(environment={}).digest == ""
+
+
+def test_the_place_of_every_key_and_a_file_without_a_word_are_told(tmp_path: Path) -> None:
+    file = tmp_path / "sidehook.yaml"
+    file.write_text("dev: true\nlimits:\n  margin: 10ms\n")
+    loaded = load_with_places(file, environment={})
+    assert str(loaded.places["limits.margin"]) == f"{file}:3:3"
+    assert not loaded.is_blank
+    file.write_text(" \n")
+    assert load_with_places(file, environment={}).is_blank

@@ -57,6 +57,24 @@ BAD_VALUES = {
     "limits: {detached_queue: 1}": "limits.detached_queue: there is no such key",
     "undeclared_types: maybe": "'maybe' is none of refuse, allow",
     "on_downgrade: acept": "'acept' is none of refuse, accept; did you mean 'accept'?",
+    "decision_log: {to: fil}": "'fil' is none of off, stdout, file, otlp; did you mean 'file'?",
+    "decision_log: {to: file}": "1:16: decision_log.to: `file` needs a path; add `path`",
+    "decision_log: {to: otlp, endpoint: 'collector:4317'}": (
+        "decision_log.endpoint: 'collector:4317' cannot be used: write http://host:port"
+    ),
+    "decision_log: {endpoint: 'http://collector:port'}": "'http://collector:port' cannot be used",
+    "decision_log: {keep: 0}": "decision_log.keep: '0' is no whole number from 1",
+    "decision_log: {show: [{fields: [a]}]}": "decision_log.show[0]: the key type is missing",
+    "decision_log: {show: [{type: tool_pre_invok}]}": (
+        "1:24: decision_log.show[tool_pre_invok].type: hook type 'tool_pre_invok' is not declared; "
+        "add it to hook_types; did you mean 'tool_pre_invoke'?"
+    ),
+    "decision_log: {show: [{type: tool_pre_invoke}, {type: tool_pre_invoke}]}": (
+        "1:48: decision_log.show[1].type: 'tool_pre_invoke' is here twice; keep one"
+    ),
+    "decision_log: {show: [{type: tool_pre_invoke, fields: [a, b], hash: [b]}]}": (
+        "decision_log.show[tool_pre_invoke].hash: b stands in `fields` too; keep one of the two"
+    ),
     "worker_sockets: {}": "worker_sockets: the key directory is missing; add it",
     "workers: [{optional: true}]": "1:11: workers[0]: the key name is missing; add it",
     "workers: [{name: 'a b'}]": "workers[0].name: 'a b' cannot be used: use 1 to 128 of letters",

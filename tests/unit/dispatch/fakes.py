@@ -203,13 +203,14 @@ class FakeRegistry:
     handles: dict[str, tuple[PlannedHook, ...]] = field(default_factory=dict)
     scopes: frozenset[str] = frozenset()
     max_payload_bytes: int = 1000
+    generation: int = 7
 
     def is_declared(self, hook_type: str) -> bool:
         return hook_type == "t"
 
     def plan(self, hook_type: str) -> Plan:
         hooks = self.hooks if hook_type == "t" else ()
-        plan = compile_plan(hook_type, hooks, writable=self.writable, generation=7)
+        plan = compile_plan(hook_type, hooks, writable=self.writable, generation=self.generation)
         return replace(plan, max_payload_bytes=self.max_payload_bytes)
 
     def scope_hooks(self, handle: str, hook_type: str) -> tuple[PlannedHook, ...] | None:

@@ -317,3 +317,22 @@ def test_a_hook_that_answers_with_its_own_failure_fails_by_its_class() -> None:
     call = bench.call()
     bench.link.last.answer(HookResult(answer=a_failure(FailureClass.OVERLOADED)))
     assert call.receipt.lines[0].failure_class is FailureClass.OVERLOADED
+
+
+def test_the_limit_of_calls_may_change_and_calls_under_way_go_on() -> None:
+    bench = Bench(a_hook("a"))
+    calls = [bench.call(), bench.call()]
+    bench.dispatcher.limit_calls(1)
+    refused = bench.call()
+    assert refused.reason == "OVERLOADED"
+    assert isinstance(refused.answer.outcome, CallFailure)
+    assert refused.answer.outcome.metadata == {"limit": "1"}
+    assert not any(call.answered for call in calls)
+    bench.dispatcher.limit_calls(3)
+    assert not bench.call().answered
+
+
+def test_a_refused_call_has_the_generation_in_its_receipt() -> None:
+    bench = Bench()
+    bench.registry.generation = 41
+    assert bench.call(CallRequest(hook_type="unknown", fields={})).receipt.generation == 41

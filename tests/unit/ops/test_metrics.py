@@ -15,7 +15,9 @@ from sidehook._call import (
 )
 from sidehook._types import FailureClass, HookOutcome, Mode, OnError, Value, ValueKind
 from sidehook_server.dispatch.observer import DetachedLoss, FrameDrop, GuardMissed, Observer
+from sidehook_server.ops.decision_log.writer import Loss
 from sidehook_server.ops.metrics import Metrics, Names
+from sidehook_server.ops.reload.reloader import ReloadOutcome
 from sidehook_server.pipeline.model import PlannedHook
 
 REQUEST = CallRequest(hook_type="mine", fields={"a": Value(ValueKind.JSON, b'"12345"')})
@@ -144,6 +146,22 @@ def test_nothing_discarded_is_silent(metrics: Metrics) -> None:
     assert read(metrics, "sidehook_frames_dropped_total", worker="w", cause="malformed") == 1
     assert read(metrics, "sidehook_detached_seconds_sum", worker="w", hook="h") == 0.2
     assert read(metrics, "sidehook_client_frames_dropped_total", cause="unexpected") == 1
+
+
+def test_lines_of_the_decision_log_are_counted_lost_ones_by_their_cause(metrics: Metrics) -> None:
+    metrics.decisions_written(5)
+    metrics.decisions_lost(Loss.QUEUE_FULL, 2)
+    metrics.decisions_lost(Loss.STOPPED, 1)
+    metrics.decision_write_failed()
+    assert read(metrics, "sidehook_decisions_written_total") == 5
+    assert read(metrics, "sidehook_decisions_lost_total", cause="queue_full") == 2
+    assert read(metrics, "sidehook_decisions_lost_total", cause="stopped") == 1
+    assert read(metrics, "sidehook_decision_write_failures_total") == 1
+
+
+def test_what_became_of_each_configuration_is_counted(metrics: Metrics) -> None:
+    metrics.configuration_read(ReloadOutcome.REFUSED)
+    assert read(metrics, "sidehook_config_reloads_total", outcome="refused") == 1
 
 
 def test_names_that_nobody_registered_make_no_series(metrics: Metrics) -> None:

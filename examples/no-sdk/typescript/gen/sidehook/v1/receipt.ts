@@ -51,8 +51,9 @@ export enum HookOutcome {
   /** DETACHED - Handed to the queue of detached work. */
   DETACHED = 16,
   /**
-   * SHED - Detached, and dropped because the queue was full, or its journal could not
-   * be written.
+   * SHED - Dropped because the queue of detached work was full, or its journal could
+   * not be written; or, for a hook that observes, because the sidecar was
+   * saturated.
    */
   SHED = 17,
   UNRECOGNIZED = -1,
@@ -80,6 +81,14 @@ export interface Receipt {
   development: boolean;
   /** Lines left out to keep a status message small; 0 in band. */
   linesOmitted: number;
+  /**
+   * In calls with final-payload gates, the digest of the payload as it stood at
+   * the verdict: SHA-256 as 64 lower-case hex digits, over the fields sorted by
+   * their name in UTF-8; of each the length of the name in 8 octets, most
+   * significant first, the name, one octet for the kind (1 JSON, 2 raw), the
+   * length of the value in 8 octets, the value. Else empty.
+   */
+  payloadDigest: string;
 }
 
 /** What happened to one hook in one call. */
@@ -108,6 +117,16 @@ export interface ReceiptLine {
   code: string;
   /** The reason of its violation, or a sentence about its failure. */
   message: string;
+  /**
+   * The operator lets the hook observe only; the outcome says what it would have
+   * done.
+   */
+  shadowed: boolean;
+  /**
+   * For a final-payload gate, the digest of the payload when its turn came, made
+   * as Receipt.payload_digest. Else empty.
+   */
+  payloadDigest: string;
 }
 
 /** Why a hook said no. */
@@ -165,6 +184,7 @@ function createBaseReceipt(): Receipt {
     unknownScopes: [],
     development: false,
     linesOmitted: 0,
+    payloadDigest: "",
   };
 }
 
@@ -193,6 +213,9 @@ export const Receipt: MessageFns<Receipt> = {
     }
     if (message.linesOmitted !== 0) {
       writer.uint32(56).uint32(message.linesOmitted);
+    }
+    if (message.payloadDigest !== "") {
+      writer.uint32(66).string(message.payloadDigest);
     }
     return writer;
   },
@@ -266,6 +289,14 @@ export const Receipt: MessageFns<Receipt> = {
             message.linesOmitted = reader.uint32();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.payloadDigest = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -294,6 +325,7 @@ export const Receipt: MessageFns<Receipt> = {
     message.unknownScopes = object.unknownScopes?.map((e) => e) || [];
     message.development = object.development ?? false;
     message.linesOmitted = object.linesOmitted ?? 0;
+    message.payloadDigest = object.payloadDigest ?? "";
     return message;
   },
 };
@@ -311,6 +343,8 @@ function createBaseReceiptLine(): ReceiptLine {
     failureClass: 0,
     code: "",
     message: "",
+    shadowed: false,
+    payloadDigest: "",
   };
 }
 
@@ -348,6 +382,12 @@ export const ReceiptLine: MessageFns<ReceiptLine> = {
     }
     if (message.message !== "") {
       writer.uint32(90).string(message.message);
+    }
+    if (message.shadowed !== false) {
+      writer.uint32(96).bool(message.shadowed);
+    }
+    if (message.payloadDigest !== "") {
+      writer.uint32(106).string(message.payloadDigest);
     }
     return writer;
   },
@@ -453,6 +493,22 @@ export const ReceiptLine: MessageFns<ReceiptLine> = {
             message.message = reader.string();
             continue;
           }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.shadowed = reader.bool();
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.payloadDigest = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -483,6 +539,8 @@ export const ReceiptLine: MessageFns<ReceiptLine> = {
     message.failureClass = object.failureClass ?? 0;
     message.code = object.code ?? "";
     message.message = object.message ?? "";
+    message.shadowed = object.shadowed ?? false;
+    message.payloadDigest = object.payloadDigest ?? "";
     return message;
   },
 };

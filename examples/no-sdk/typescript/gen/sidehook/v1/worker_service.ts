@@ -88,7 +88,8 @@ export interface RunStep {
 
 /**
  * One hook in a run, with the rights the sidecar gives it. The sidecar applies
- * them again to the answer.
+ * them again to the answer. A hook that the operator put in shadow is told the
+ * rights that it would have, and nothing comes of its answer.
  */
 export interface HookRun {
   /** Its name, as in the manifest. It is always of the run's hook type. */
@@ -231,7 +232,8 @@ export interface Notice {
   /**
    * A stable name: `HOOKS_ACTIVE` (every live list holder knows this worker's
    * hooks, or its lease ran out), `FIELDS_REJECTED`, `BLOCK_SUPPRESSED`,
-   * `PATCH_DISCARDED`, `ANSWER_MALFORMED`, `DOWNGRADE_REFUSED`, `LATE_ANSWER`.
+   * `PATCH_DISCARDED`, `ANSWER_MALFORMED`, `DOWNGRADE_REFUSED`, `LATE_ANSWER`,
+   * `EXTENSION_CUT` (less time, or none, was granted than the hook asked for).
    */
   code: string;
   /** The hook it is about; empty for the worker. */
@@ -2226,7 +2228,9 @@ export const Goodbye: MessageFns<Goodbye> = {
  *
  *  1. The sidecar sends `hello`, the worker answers `hello` with its manifest.
  *  2. Each run is one id. The worker sends `started` before it calls the hook,
- *     one `result` for each hook, then `end`. Runs interleave freely.
+ *     one `result` for each hook, then `end`. Runs interleave freely. A run whose
+ *     time is over before `started` came has waited too long: its failure is
+ *     OVERLOADED, not TIMEOUT. A hook may send `extend` once to get more time.
  *  3. `cancel` names a run, or one hook in it. The worker sends nothing more
  *     for what was cancelled, but `end` of a cancelled run is welcome.
  *  4. A worker that wants to leave sends `goodbye`: it gets no new runs,
