@@ -114,6 +114,9 @@ def _value(config: Config, path: str) -> object:
     takes: object = CONFIG
     for name in path.split("."):
         assert isinstance(takes, Section), "the path is one of a key"
+        if value is None:
+            # The section above is not there.
+            return None
         key = next(key for key in takes.keys if key.name == name)
         value, takes = getattr(value, key.target), key.takes
     return value

@@ -86,7 +86,8 @@ def test_what_needs_a_restart_is_named_each_at_its_place_with_the_reason(tmp_pat
     changed = """\
 listen: {socket: /run/s.sock, workers_socket: /run/w.sock, admin: "127.0.0.1:1", tcp: "[::1]:2"}
 state_dir: /elsewhere
-limits: {max_payload_bytes: 1MiB, list_lease: 3s, detached_queue: 1}
+limits: {max_payload_bytes: 1MiB, list_lease: 3s}
+detached: {queue: 1}
 dev: true
 decision_log: {to: stdout}
 """
@@ -96,9 +97,9 @@ decision_log: {to: stdout}
         ("1:82", "listen.tcp"),
         ("2:1", "state_dir"),
         ("3:35", "limits.list_lease"),
-        ("3:51", "limits.detached_queue"),
-        ("4:1", "dev"),
-        ("5:16", "decision_log.to"),
+        ("4:12", "detached.queue"),
+        ("5:1", "dev"),
+        ("6:16", "decision_log.to"),
     ]
     assert all("restart it, or put back what it was" in problem for problem in found)
     assert "addresses are bound when the sidecar starts" in found[0]

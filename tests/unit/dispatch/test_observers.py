@@ -1,8 +1,10 @@
 import inspect
 
 from sidehook._call import CallAnswer, CallRequest, Proceed, Receipt
+from sidehook._types import FailureClass
 from sidehook_server.dispatch.observer import DetachedLoss, FrameDrop, GuardMissed, Observer
 from sidehook_server.dispatch.observers import Observers
+from sidehook_server.pipeline.breaker import BreakerState
 from tests.unit.dispatch.fakes import Recorder, a_hook
 
 EVENTS = {
@@ -18,11 +20,14 @@ VALUES: dict[str, object] = {
     "worker": "w",
     "hook": "h",
     "count": 3,
+    "state": BreakerState.OPEN,
+    "failure_class": FailureClass.TIMEOUT,
 }
 CAUSES = {
     "guard_missed": GuardMissed.UNGUARDED,
     "frame_dropped": FrameDrop.MALFORMED,
     "detached_lost": DetachedLoss.SHED,
+    "detached_refused": DetachedLoss.SHED,
 }
 
 
@@ -31,11 +36,11 @@ def test_every_observer_is_told_everything() -> None:
     told = Observers(*both)
     for name, event in EVENTS.items():
         wanted = [each for each in inspect.signature(event).parameters if each != "self"]
-        detached = name.startswith("detached")
+        takes_hook = name.startswith(("detached", "circuit"))
         values = {
             **VALUES,
             "cause": CAUSES.get(name),
-            **({"hook": a_hook("h")} if detached else {}),
+            **({"hook": a_hook("h")} if takes_hook else {}),
         }
         getattr(told, name)(**{each: values[each] for each in wanted})
     nothing = Recorder()

@@ -6,6 +6,7 @@ import pytest
 
 from sidehook_server.config.model import LimitsConfig, WorkerConfig
 from sidehook_server.registry.effects import Dismiss, RefusalReason
+from sidehook_server.registry.identity import Peer
 from tests.unit.registry.scripted import TYPE, Scripted, a_config, a_hook
 
 
@@ -26,8 +27,8 @@ def test_every_plan_has_a_new_generation() -> None:
 
 @pytest.mark.parametrize("uid", [1001, None])
 def test_a_link_whose_process_may_not_have_the_name_any_more_is_dismissed(uid: int | None) -> None:
-    sidecar = Scripted().attach("one", a_hook(), peer_uid=uid)
-    sidecar.attach("other", a_hook(), worker="v", peer_uid=uid)
+    sidecar = Scripted().attach("one", a_hook(), peer=Peer(uid=uid))
+    sidecar.attach("other", a_hook(), worker="v", peer=Peer(uid=uid))
     sidecar.configure(a_config(bound_to(1000)))
     (dismissed,) = sidecar.effects(Dismiss)
     assert dismissed.link_id == "one"
@@ -38,18 +39,18 @@ def test_a_link_whose_process_may_not_have_the_name_any_more_is_dismissed(uid: i
 
 
 def test_one_whose_process_still_may_have_it_stays() -> None:
-    sidecar = Scripted().attach("one", a_hook(), peer_uid=1000)
+    sidecar = Scripted().attach("one", a_hook(), peer=Peer(uid=1000))
     sidecar.configure(a_config(bound_to(1000)))
     assert sidecar.effects(Dismiss) == []
     assert sidecar.candidates() == ("one",)
 
 
 def test_its_hooks_stay_as_a_guard_that_is_unreachable() -> None:
-    sidecar = Scripted().attach("one", a_hook(), peer_uid=1001)
+    sidecar = Scripted().attach("one", a_hook(), peer=Peer(uid=1001))
     sidecar.configure(a_config(bound_to(1000))).detach("one")
     assert sidecar.paths() == ["w/guard"]
     assert sidecar.candidates() == ()
-    sidecar.attach("two", a_hook(), peer_uid=1000)
+    sidecar.attach("two", a_hook(), peer=Peer(uid=1000))
     assert sidecar.candidates() == ("two",)
 
 
