@@ -125,12 +125,16 @@ class CallStream:
     async def next(self) -> Frame | None:
         """The next frame, None at the end of the stream."""
         async with asyncio.timeout(10):
-            while not self._waiting:
-                batch: object = await self.call.read()
-                if not isinstance(batch, bytes):
-                    return None
-                joined = (self._joiner.feed(decode_frame(octets)) for octets in unpack(batch))
-                self._waiting += [frame for frame in joined if frame is not None]
+            return await self.frame()
+
+    async def frame(self) -> Frame | None:
+        """As `next`, for whoever waits as long as it takes."""
+        while not self._waiting:
+            batch: object = await self.call.read()
+            if not isinstance(batch, bytes):
+                return None
+            joined = (self._joiner.feed(decode_frame(octets)) for octets in unpack(batch))
+            self._waiting += [frame for frame in joined if frame is not None]
         return self._waiting.pop(0)
 
     async def end(self) -> None:

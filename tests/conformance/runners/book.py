@@ -1,0 +1,54 @@
+"""What the scripted workers of a case saw."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from sidehook._run import HookRun, Notice, RunRequest
+
+SCOPE_WORKER = "application"
+"""The worker of hooks that an application serves itself."""
+
+
+@dataclass(slots=True, eq=False)
+class Seen:
+    """One run at its worker. `answered`: its worker has nothing more to say."""
+
+    worker: str
+    instance: str
+    request: RunRequest
+    cancelled: bool = False
+    answered: bool = False
+
+    @property
+    def hook(self) -> HookRun:
+        """The hook with its rights."""
+        return self.request.steps[0][0]
+
+    @property
+    def path(self) -> str:
+        """`worker/hook`."""
+        return f"{self.worker}/{self.hook.hook}"
+
+
+@dataclass(slots=True)
+class Book:
+    """Every run and every notice, in the order in which they came."""
+
+    runs: list[Seen] = field(default_factory=list)
+    notices: list[tuple[str, Notice]] = field(default_factory=list)
+
+    def of_call(self, call_id: str, *, detached: bool) -> list[Seen]:
+        """The runs of one call: those it waits for, or the detached ones."""
+        return [
+            seen
+            for seen in self.runs
+            if seen.request.call_id == call_id and (seen.request.call_end is not None) is detached
+        ]
+
+    def waiting(self, path: str) -> Iterator[Seen]:
+        """The runs of a hook that its worker has neither answered nor lost."""
+        for seen in self.runs:
+            if seen.path == path and not (seen.answered or seen.cancelled):
+                yield seen
