@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
+from sidehook._types import JSON
 from tests.conformance.language import reading
 from tests.conformance.language.cases import Case, Runner, read_file
 from tests.conformance.language.reading import Keys
@@ -40,5 +41,5 @@ def known_failures() -> Mapping[tuple[str, Runner], str]:
     return known
 
 
-def _content() -> object:
+def _content() -> JSON:
     return read_yaml(FOLDER / "known_failures.yaml") or []

@@ -158,8 +158,8 @@ def _then(keys: Keys) -> tuple[Emit, ...] | None:
     result = HookResult(
         answer=answer,
         state=keys.take("state", read_state_change, StateChange()),
-        annotations=keys.take("annotations", reading.mapping_of(reading.text), {}),
-        rejected_fields=keys.take("rejected", reading.list_of(reading.text), ()),
+        annotations=keys.mapping("annotations", reading.text),
+        rejected_fields=keys.several("rejected", reading.text),
     )
     return _result(wire.encode_result(result))
 
@@ -179,8 +179,8 @@ def read_state_change(value: JSON, where: str) -> StateChange:
     """Keys to set, and keys to remove."""
     keys = Keys(value, where)
     change = StateChange(
-        keys.take("set", reading.mapping_of(read_text), {}),
-        frozenset(keys.take("removed", reading.list_of(reading.text), ())),
+        keys.mapping("set", read_text),
+        frozenset(keys.several("removed", reading.text)),
     )
     keys.finish()
     return change

@@ -72,7 +72,7 @@ MALFORMED: Final[Mapping[str, Callable[[CallRequest], bytes]]] = {
 
 def read_call(keys: Keys) -> ScriptedCall:
     """A call of the keys that it shares with its expectation and its name."""
-    payload = keys.take("payload", reading.mapping_of(reading.anything), {})
+    payload = keys.mapping("payload", reading.anything)
     fields = read_fields(dict(payload), f"{keys.where}: payload")
     fields = {**fields, **keys.take("filler", _read_filler, {})}
     return ScriptedCall(
@@ -84,7 +84,7 @@ def read_call(keys: Keys) -> ScriptedCall:
             unguarded_calls=keys.take("unguarded_calls", reading.integer, 0),
         ),
         payload=payload,
-        handles=keys.take("handles", reading.list_of(reading.text), ()),
+        handles=keys.several("handles", reading.text),
         malformed=keys.take("malformed", _read_malformed, ""),
     )
 
@@ -109,9 +109,9 @@ def _read_context(value: JSON, where: str) -> CallContext:
         session_id=keys.take("session_id", reading.text, ""),
         tenant=keys.take("tenant", reading.text, ""),
         user=keys.take("user", reading.text, ""),
-        labels=keys.take("labels", reading.mapping_of(reading.text), {}),
-        state=keys.take("state", reading.mapping_of(read_text), {}),
-        scopes=keys.take("scopes", reading.list_of(reading.text), ()),
+        labels=keys.mapping("labels", reading.text),
+        state=keys.mapping("state", read_text),
+        scopes=keys.several("scopes", reading.text),
     )
     keys.finish()
     return context

@@ -84,7 +84,7 @@ def _read_case(value: JSON, file: str, place: int) -> Case:
         file=file,
         name=keys.required("name", reading.text),
         rules=keys.required("rules", reading.list_of(reading.integer)),
-        mellea=keys.take("mellea", reading.list_of(reading.text), ()),
+        mellea=keys.several("mellea", reading.text),
         configuration=_configuration(keys),
         workers=keys.take("workers", read_workers, {}),
         steps=steps,
@@ -117,7 +117,7 @@ def _read_end(value: JSON, where: str) -> EndOfCase:
 
 
 def _configuration(keys: Keys) -> Mapping[str, JSON]:
-    said = keys.take("configuration", reading.mapping_of(reading.anything), {})
+    said = keys.mapping("configuration", reading.anything)
     return {"hook_types": DEFAULT_HOOK_TYPES, **said}
 
 
@@ -127,8 +127,7 @@ def _read_unfit(keys: Keys) -> Iterator[tuple[Runner, str]]:
         raise CaseError(keys.where, f"needs: takes {CLOCK}, not {needs!r}")
     if needs:
         yield from ((each, "needs a clock") for each in (Runner.ATTACH, Runner.DIAL))
-    runners = reading.mapping_of(reading.text)
-    for name, why in keys.take("not_on", runners, {}).items():
+    for name, why in keys.mapping("not_on", reading.text).items():
         yield reading.word(Runner)(name, f"{keys.where}: not_on"), why
 
 

@@ -140,7 +140,6 @@ class EndOfCase:
 
 
 _TEXTS: Final = reading.list_of(reading.text)
-_JSONS: Final = reading.mapping_of(reading.anything)
 SHOWN: Final = ("ready", "list_complete", "degraded", "missing")
 """What may be looked at of `/state`."""
 
@@ -156,7 +155,7 @@ def read_call_expectation(keys: Keys) -> CallExpectation:
         state_set=state[0] if state else {},
         state_removed=state[1] if state else (),
         receipt=keys.optional("receipt", reading.list_of(_read_line)),
-        unknown_scopes=keys.take("unknown_scopes", _TEXTS, ()),
+        unknown_scopes=keys.several("unknown_scopes", reading.text),
         development=keys.take("development", reading.boolean, False),
         runs=keys.optional("runs", reading.list_of(_read_run)),
         detached=keys.optional("detached", reading.list_of(_read_run)),
@@ -182,22 +181,23 @@ def read_end_of_case(keys: Keys) -> EndOfCase:
     """The keys of an expectation that are about the whole case."""
     return EndOfCase(
         notices=keys.take("notices", reading.mapping_of(reading.list_of(_read_notice)), {}),
-        counters=keys.take("counters", reading.mapping_of(reading.number), {}),
+        counters=keys.mapping("counters", reading.number),
         shows=keys.take("shows", _read_shows, {}),
     )
 
 
 def _read_payload(value: JSON, where: str) -> Mapping[str, JSON]:
-    payload = _JSONS(value, where)
+    payload = reading.mapping_of(reading.anything)(value, where)
     read_fields(dict(payload), where)
     return payload
 
 
 def _read_state(value: JSON, where: str) -> tuple[Mapping[str, JSON], tuple[str, ...]]:
     keys = Keys(value, where)
-    change = (keys.take("set", _read_payload, {}), keys.take("removed", _TEXTS, ()))
+    set_to: Mapping[str, JSON] = keys.take("set", _read_payload, {})
+    removed = keys.several("removed", reading.text)
     keys.finish()
-    return change
+    return set_to, removed
 
 
 def _read_violation(value: JSON, where: str) -> ViolationExpectation:
@@ -220,8 +220,8 @@ def _read_failure(value: JSON, where: str) -> FailureExpectation:
         failure_class=keys.optional("class", reading.word(FailureClass)),
         by=keys.optional("by", reading.text),
         started=keys.optional("started", reading.boolean),
-        mentions=keys.take("mentions", _TEXTS, ()),
-        metadata=keys.take("metadata", reading.mapping_of(reading.text), {}),
+        mentions=keys.several("mentions", reading.text),
+        metadata=keys.mapping("metadata", reading.text),
     )
     keys.finish()
     return failure
@@ -241,8 +241,8 @@ def _read_line(value: JSON, where: str) -> LineExpectation:
     line = LineExpectation(
         hook=hook,
         outcome=reading.word(HookOutcome)(outcome, f"{where}: {hook}"),
-        changed=keys.take("changed", _TEXTS, ()),
-        rejected=keys.take("rejected", _TEXTS, ()),
+        changed=keys.several("changed", reading.text),
+        rejected=keys.several("rejected", reading.text),
         failure_class=keys.optional("class", reading.word(FailureClass)),
         code=keys.optional("code", reading.text),
         message=keys.optional("message", reading.text),
@@ -262,7 +262,7 @@ def _read_run(value: JSON, where: str) -> RunExpectation:
         instance=keys.optional("instance", reading.text),
         cancelled=keys.take("cancelled", reading.boolean, False),
         state=keys.optional("state", _read_payload),
-        context=keys.take("context", _JSONS, {}),
+        context=keys.mapping("context", reading.anything),
         mode=keys.optional("mode", reading.word(Mode)),
         may_block=keys.optional("may_block", reading.boolean),
         may_modify=keys.optional("may_modify", reading.boolean),
@@ -292,7 +292,7 @@ def _read_notice(value: JSON, where: str) -> NoticeExpectation:
     notice = NoticeExpectation(
         code=keys.required("code", reading.text),
         hook=keys.take("hook", reading.text, ""),
-        fields=keys.take("fields", _TEXTS, ()),
+        fields=keys.several("fields", reading.text),
     )
     keys.finish()
     return notice

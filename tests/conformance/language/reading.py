@@ -44,7 +44,15 @@ class Keys:
 
     def optional(self, key: str, read: Reads[T]) -> T | None:
         """What stands under a key, None when there is none."""
-        return self.take(key, read, None) if key in self._left else self._note(key)
+        return self.take(key, _or_none(read), None)
+
+    def several(self, key: str, read: Reads[T]) -> tuple[T, ...]:
+        """The list under a key, an empty one when there is none."""
+        return self.take(key, list_of(read), ())
+
+    def mapping(self, key: str, read: Reads[T]) -> dict[str, T]:
+        """The mapping under a key, an empty one when there is none."""
+        return self.take(key, mapping_of(read), {})
 
     def required(self, key: str, read: Reads[T]) -> T:
         """What stands under a key that must be there."""
@@ -52,9 +60,6 @@ class Keys:
             raise CaseError(self.where, f"the key {key!r} is missing")
         self._known.append(key)
         return read(self._left.pop(key), f"{self.where}: {key}")
-
-    def _note(self, key: str) -> None:
-        self._known.append(key)
 
     def one_of(self, readers: Mapping[str, Reads[T]]) -> T:
         """The value of the one key of these that is there."""
@@ -79,6 +84,10 @@ class Keys:
         for key in self._left:
             known = ", ".join(dict.fromkeys(self._known))
             raise CaseError(self.where, f"there is no key {key!r}; there is {known}")
+
+
+def _or_none(read: Reads[T]) -> Reads[T | None]:
+    return read
 
 
 def text(value: JSON, where: str) -> str:

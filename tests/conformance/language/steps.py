@@ -266,7 +266,7 @@ def _read_registration(value: JSON, where: str) -> Registration:
     keys = Keys(value, where)
     registration = Registration(
         refused=keys.required("refused", reading.text),
-        mentions=keys.take("mentions", reading.list_of(reading.text), ()),
+        mentions=keys.several("mentions", reading.text),
     )
     keys.finish()
     return registration
@@ -291,7 +291,7 @@ def _read_retire(value: JSON, where: str) -> Steps:
     step = Retire(
         worker=keys.required("worker", reading.text),
         hook=keys.take("hook", reading.text, ""),
-        retired=keys.take("retired", reading.list_of(reading.text), ()),
+        retired=keys.several("retired", reading.text),
         refused=keys.take("refused", reading.text, ""),
     )
     keys.finish()

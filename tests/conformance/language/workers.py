@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from sidehook._hello import SPLIT_FRAMES
@@ -34,7 +34,7 @@ class Instance:
     name: str
     hooks: Mapping[str, ScriptedHook]
     tenant: str = ""
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
 
     @property
     def manifest(self) -> WorkerManifest:
@@ -57,7 +57,7 @@ class ScriptedWorker:
     instances: tuple[str, ...]
     hooks: Mapping[str, ScriptedHook]
     tenant: str = ""
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
 
     def instance(
         self, name: str | None = None, hooks: Mapping[str, ScriptedHook] | None = None

@@ -19,7 +19,7 @@ from tests.conformance.language.errors import CaseError
 class _CoreLoader(yaml.SafeLoader):
     """PyYAML's safe loader, with the tags of the core schema in place of those of 1.1."""
 
-    yaml_implicit_resolvers: Final = {}
+    yaml_implicit_resolvers = {}  # noqa: RUF012 - PyYAML's own way to say it
 
 
 _WORDS: Final = (
@@ -47,13 +47,13 @@ def _integer(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
 def _mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[str, JSON]:
     mapping: dict[str, JSON] = {}
     for key_node, value_node in node.value:
-        key = loader.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]  # PyYAML has no types for it
+        key = loader.construct_object(key_node, deep=True)
         line = key_node.start_mark.line + 1
         if not isinstance(key, str):
             raise CaseError(f"line {line}", f"the key {key!r} is no text")
         if key in mapping:
             raise CaseError(f"line {line}", f"the key {key!r} stands twice")
-        mapping[key] = loader.construct_object(value_node, deep=True)  # type: ignore[no-untyped-call]  # PyYAML has no types for it
+        mapping[key] = loader.construct_object(value_node, deep=True)
     return mapping
 
 
@@ -64,7 +64,7 @@ _CoreLoader.add_constructor("tag:yaml.org,2002:map", _mapping)
 def read_yaml(path: Path) -> JSON:
     """What stands in a file. Raises CaseError, with the file's name and the line."""
     try:
-        content: JSON = yaml.load(path.read_text(), _CoreLoader)  # noqa: S506 - it is a safe loader
+        content: JSON = yaml.load(path.read_text(), _CoreLoader)
     except yaml.YAMLError as error:
         raise CaseError(path.name, f"this is not YAML: {error}") from error
     except CaseError as error:

@@ -39,8 +39,10 @@ def _in_order(runs: Sequence[Seen]) -> list[Seen]:
     """As they came; those that were sent at once, by worker and hook."""
     ordered: list[Seen] = []
     for mode, group in groupby(runs, lambda seen: seen.hook.mode):
-        serial = mode not in (Mode.CONCURRENT, Mode.FIRE_AND_FORGET)
-        ordered += group if serial else sorted(group, key=lambda seen: seen.path)
+        at_once = list(group)
+        if mode in (Mode.CONCURRENT, Mode.FIRE_AND_FORGET):
+            at_once.sort(key=lambda seen: seen.path)
+        ordered += at_once
     return ordered
 
 

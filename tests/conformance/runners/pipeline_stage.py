@@ -24,8 +24,8 @@ from sidehook._hello import WorkerHello
 from sidehook._manifest import Limits
 from sidehook._mux import Outbox
 from sidehook_server.config.model import Config
-from sidehook_server.dispatch.dispatcher import CallHandle, Dispatcher, DispatchLimits, DrainReport
 from sidehook_server.dispatch.detached import DetachedLimits
+from sidehook_server.dispatch.dispatcher import CallHandle, Dispatcher, DispatchLimits, DrainReport
 from sidehook_server.dispatch.links import LinkTable
 from sidehook_server.ops.metrics import Metrics, Names
 from sidehook_server.registry import transitions
@@ -322,7 +322,7 @@ class PipelineStage:
             self.clock.advance(0)
             # Whoever hangs up is no longer among them.
             lines = list(self._actors.values())
-            moving = any([line.deliver(actor) for actor, line in lines])
+            moving = sum(line.deliver(actor) for actor, line in lines) > 0
 
     def _step(self) -> bool:
         """The next thing happens, at its time; False when there is nothing."""

@@ -31,8 +31,8 @@ from tests.conformance.language.steps import (
 from tests.conformance.language.workers import Instance
 from tests.conformance.runners.book import SCOPE_WORKER
 from tests.conformance.runners.check_answer import answer_differences
-from tests.conformance.runners.check_runs import notice_differences, run_differences
 from tests.conformance.runners.check_pages import counter_differences, state_differences
+from tests.conformance.runners.check_runs import notice_differences, run_differences
 from tests.conformance.runners.stage import DrainEnd, Refusal, Retired, Stage
 
 
