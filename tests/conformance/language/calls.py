@@ -74,13 +74,16 @@ def read_call(keys: Keys) -> ScriptedCall:
     """A call of the keys that it shares with its expectation and its name."""
     payload = keys.mapping("payload", reading.anything)
     fields = read_fields(dict(payload), f"{keys.where}: payload")
-    fields = {**fields, **keys.take("filler", _read_filler, {})}
+    fields = {**fields, **_filler(keys.mapping("filler", reading.integer))}
     return ScriptedCall(
         request=CallRequest(
             hook_type=keys.take("type", reading.text, DEFAULT_TYPE),
             fields=fields,
             budget=keys.optional("budget", reading.seconds),
-            context=keys.take("context", _read_context, CallContext()),
+            context=_with_filler(
+                keys.take("context", _read_context, CallContext()),
+                keys.mapping("filler_state", reading.integer),
+            ),
             unguarded_calls=keys.take("unguarded_calls", reading.integer, 0),
         ),
         payload=payload,
@@ -89,10 +92,15 @@ def read_call(keys: Keys) -> ScriptedCall:
     )
 
 
-def _read_filler(value: JSON, where: str) -> Mapping[str, Value]:
+def _filler(sizes: Mapping[str, int]) -> Mapping[str, Value]:
     """Fields of so many bytes, for payloads that are about size: bytes of zeros."""
-    sizes = reading.mapping_of(reading.integer)(value, where)
     return {name: Value(ValueKind.RAW, bytes(size)) for name, size in sizes.items()}
+
+
+def _with_filler(context: CallContext, sizes: Mapping[str, int]) -> CallContext:
+    """The context with keys of state whose JSON texts have so many bytes."""
+    filler = {key: b'"%s"' % (b"0" * (size - 2)) for key, size in sizes.items()}
+    return replace(context, state={**context.state, **filler})
 
 
 def _read_malformed(value: JSON, where: str) -> str:

@@ -106,16 +106,18 @@ class Advance:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A hook has a run. `hook` is `worker/hook`."""
+    """A hook has a run. `hook` is `worker/hook`; `call` None stands for any."""
 
     hook: str
+    call: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A hook that holds its answer gives it."""
+    """A hook that holds its answer gives it, to one call or to the one that waits longest."""
 
     hook: str
+    call: str | None
     answer: Answer
 
 
@@ -300,10 +302,20 @@ def _read_retire(value: JSON, where: str) -> Steps:
 
 def _read_reply(value: JSON, where: str) -> Steps:
     keys = Keys(value, where)
-    hook = keys.required("hook", reading.text)
-    step = Reply(hook, keys.required("answer", read_answer))
+    step = Reply(
+        keys.required("hook", reading.text),
+        keys.optional("call", reading.text),
+        keys.required("answer", read_answer),
+    )
     keys.finish()
-    return (Running(hook), step)
+    return (step,)
+
+
+def _read_running(value: JSON, where: str) -> Steps:
+    keys = Keys({"hook": value} if isinstance(value, str) else value, where)
+    step = Running(keys.required("hook", reading.text), keys.optional("call", reading.text))
+    keys.finish()
+    return (step,)
 
 
 def _read_enter(value: JSON, where: str) -> Steps:
@@ -333,7 +345,7 @@ _STEPS: Final[Mapping[str, reading.Reads[Steps]]] = {
     "goodbye": _read_goodbye,
     "retire": _read_retire,
     "advance": lambda value, where: (Advance(reading.seconds(value, where)),),
-    "running": lambda value, where: (Running(reading.text(value, where)),),
+    "running": _read_running,
     "reply": _read_reply,
     "enter": _read_enter,
     "leave": lambda value, where: (Leave(reading.text(value, where)),),

@@ -53,6 +53,7 @@ class Actor:
         """Gives the answer that a run waits for; False when the run is another actor's."""
         for run, mine in self._runs.items():
             if mine is seen:
+                seen.answered = not answer.held
                 self._answer(run, seen, answer)
                 return True
         return False
@@ -84,6 +85,7 @@ class Actor:
 
     def _answer(self, run: int, seen: Seen, answer: Answer) -> None:
         self._send(emit(run) for emit in answer.first)
+        seen.holds = answer.held
         if answer.held:
             return
 

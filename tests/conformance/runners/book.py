@@ -13,12 +13,13 @@ SCOPE_WORKER = "application"
 
 @dataclass(slots=True, eq=False)
 class Seen:
-    """One run at its worker. `answered`: its worker has nothing more to say."""
+    """One run at its worker. `holds`: its worker waits to be told what to answer."""
 
     worker: str
     instance: str
     request: RunRequest
     cancelled: bool = False
+    holds: bool = False
     answered: bool = False
 
     @property
@@ -47,8 +48,9 @@ class Book:
             if seen.request.call_id == call_id and (seen.request.call_end is not None) is detached
         ]
 
-    def waiting(self, path: str) -> Iterator[Seen]:
-        """The runs of a hook that its worker has neither answered nor lost."""
+    def running(self, path: str, call_id: str | None) -> Iterator[Seen]:
+        """The runs of a hook that are neither answered nor cancelled, of one call or of all."""
         for seen in self.runs:
-            if seen.path == path and not (seen.answered or seen.cancelled):
+            mine = seen.path == path and call_id in (None, seen.request.call_id)
+            if mine and not (seen.answered or seen.cancelled):
                 yield seen

@@ -29,7 +29,7 @@ from tests.conformance.language.steps import (
     Step,
 )
 from tests.conformance.language.workers import Instance
-from tests.conformance.runners.book import SCOPE_WORKER
+from tests.conformance.runners.book import SCOPE_WORKER, Seen
 from tests.conformance.runners.check_answer import answer_differences
 from tests.conformance.runners.check_pages import counter_differences, state_differences
 from tests.conformance.runners.check_runs import notice_differences, run_differences
@@ -82,9 +82,9 @@ class _Play:
             case Advance():
                 await stage.advance(step.seconds)
             case Running():
-                return await self._wait_for(step.hook)
+                return await self._wait_for(step)
             case Reply():
-                stage.reply(next(stage.book.waiting(step.hook)), step.answer)
+                return await self._reply(step)
             case Enter():
                 name = step.scope
                 await stage.enter(name, Instance(worker=SCOPE_WORKER, name=name, hooks=step.hooks))
@@ -116,11 +116,23 @@ class _Play:
             refusal = await self._stage.declare(instance)
         return list(_registered(step.expect, refusal))
 
-    async def _wait_for(self, hook: str) -> Sequence[str]:
+    async def _wait_for(self, step: Running) -> Sequence[str]:
         book = self._stage.book
-        if await self._stage.until(lambda: any(book.waiting(hook))):
+        if await self._stage.until(lambda: any(book.running(step.hook, step.call))):
             return ()
-        return [f"{hook} has no run"]
+        return [f"{step.hook} has no run"]
+
+    async def _reply(self, step: Reply) -> Sequence[str]:
+        def holding() -> Seen | None:
+            runs = self._stage.book.running(step.hook, step.call)
+            return next((seen for seen in runs if seen.holds), None)
+
+        await self._stage.until(lambda: holding() is not None)
+        seen = holding()
+        if seen is None:
+            return [f"{step.hook} holds no answer"]
+        self._stage.reply(seen, step.answer)
+        return ()
 
     async def _look_at_runs(self) -> list[str]:
         """After all steps, because detached runs come when they come."""
