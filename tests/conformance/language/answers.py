@@ -7,7 +7,7 @@ breaks the contract cannot be said with an encoder, so those frames are made of 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from sidehook import _wire as wire
@@ -29,7 +29,8 @@ class Answer:
     """What a worker sends for one run. `after` in seconds.
 
     `held`: nothing more is sent until a step of the case says what. `hangs_up`: the
-    worker's connection is gone instead.
+    worker's connection is gone instead. `mutates`: the hook does this to its payload in
+    place, and the answer is what the SDK makes of that.
     """
 
     first: tuple[Emit, ...] = ()
@@ -37,6 +38,7 @@ class Answer:
     after: float = 0.0
     held: bool = False
     hangs_up: bool = False
+    mutates: Mapping[str, JSON] = field(default_factory=dict)
 
 
 def frame(tag: EventTag, body: bytes = b"") -> Emit:
@@ -47,6 +49,11 @@ def frame(tag: EventTag, body: bytes = b"") -> Emit:
 _PROCEED: Final = HookResult(answer=NothingToSay())
 _BLOCK: Final = HookResult(answer=Violation(reason="no", code="NO"))
 _END: Final = frame(EventTag.END)
+
+
+def result_frames(result: HookResult) -> tuple[Emit, ...]:
+    """The frames of a whole answer."""
+    return _result(wire.encode_result(result))
 
 
 def _result(body: bytes) -> tuple[Emit, ...]:
@@ -91,7 +98,7 @@ def _unknown_kind(run: int) -> bytes:
     return encode_frame(Frame(run, 99, b"from the future"))
 
 
-_PROCEEDS: Final = _result(wire.encode_result(_PROCEED))
+_PROCEEDS: Final = result_frames(_PROCEED)
 
 MALFORMED: Final[Mapping[str, tuple[Emit, ...]]] = {
     "no_answer": _result(b""),
@@ -126,9 +133,12 @@ def read_answer(value: JSON, where: str) -> Answer:
     extra = keys.optional("extend", reading.seconds)
     if extra is not None:
         first.append(frame(EventTag.EXTEND, wire.encode_extend(extra)))
-    then = _then(keys)
+    mutates = keys.mapping("mutate", reading.anything)
+    then = () if mutates else _then(keys)
     keys.finish()
-    return Answer(first=tuple(first), then=then or (), after=after, held=then is None)
+    return Answer(
+        first=tuple(first), then=then or (), after=after, held=then is None, mutates=mutates
+    )
 
 
 def _of_word(value: str, where: str) -> Answer:
@@ -161,7 +171,7 @@ def _then(keys: Keys) -> tuple[Emit, ...] | None:
         annotations=keys.mapping("annotations", reading.text),
         rejected_fields=keys.several("rejected", reading.text),
     )
-    return _result(wire.encode_result(result))
+    return result_frames(result)
 
 
 def _has_answer(keys: Keys) -> bool:

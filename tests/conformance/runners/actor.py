@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
+from sidehook import Payload
 from sidehook import _wire as wire
 from sidehook._frames import EventTag, Frame, RunTag, encode_frame
-from tests.conformance.language.answers import Answer
+from sidehook._run import HookFailure, HookResult, NothingToSay
+from sidehook._types import JSON, FailureClass
+from tests.conformance.language.answers import Answer, Emit, result_frames
 from tests.conformance.language.workers import Instance
 from tests.conformance.runners.book import Book, Seen
 
@@ -95,8 +98,9 @@ class Actor:
             seen.answered = True
             if answer.hangs_up:
                 self._line.hang_up()
-            else:
-                self._send(emit(run) for emit in answer.then)
+                return
+            then = _mutated(seen, answer.mutates) if answer.mutates else answer.then
+            self._send(emit(run) for emit in then)
 
         self._line.later(answer.after, speak)
 
@@ -104,3 +108,15 @@ class Actor:
         frames = list(frames)
         if frames and not self.is_gone:
             self._line.send(frames)
+
+
+def _mutated(seen: Seen, changes: Mapping[str, JSON]) -> tuple[Emit, ...]:
+    """What this SDK's payload makes of a hook that changes it in place."""
+    payload = Payload(seen.request.fields)
+    try:
+        for name, value in changes.items():
+            payload[name] = value
+    except TypeError as error:
+        failure = HookFailure(failure_class=FailureClass.RAISED, code=type(error).__name__)
+        return result_frames(HookResult(answer=failure))
+    return result_frames(HookResult(answer=NothingToSay()))
