@@ -50,7 +50,14 @@ class Book:
 
     def running(self, path: str, call_id: str | None) -> Iterator[Seen]:
         """The runs of a hook that are neither answered nor cancelled, of one call or of all."""
+        return (seen for seen in self._open(path, call_id) if not seen.cancelled)
+
+    def holding(self, path: str, call_id: str | None) -> Iterator[Seen]:
+        """The runs of a hook whose answer is held, cancelled ones too: a hook may go on."""
+        return (seen for seen in self._open(path, call_id) if seen.holds)
+
+    def _open(self, path: str, call_id: str | None) -> Iterator[Seen]:
         for seen in self.runs:
             mine = seen.path == path and call_id in (None, seen.request.call_id)
-            if mine and not (seen.answered or seen.cancelled):
+            if mine and not seen.answered:
                 yield seen

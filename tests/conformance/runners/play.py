@@ -124,8 +124,7 @@ class _Play:
 
     async def _reply(self, step: Reply) -> Sequence[str]:
         def holding() -> Seen | None:
-            runs = self._stage.book.running(step.hook, step.call)
-            return next((seen for seen in runs if seen.holds), None)
+            return next(self._stage.book.holding(step.hook, step.call), None)
 
         await self._stage.until(lambda: holding() is not None)
         seen = holding()
@@ -158,10 +157,12 @@ class _Play:
         end, stage = self._case.end, self._stage
 
         def differences() -> list[str]:
-            return [
-                *counter_differences(end.counters, stage.page("/metrics").decode()),
-                *state_differences(end.shows, json.loads(stage.page("/state"))),
-            ]
+            found: list[str] = []
+            if end.counters:
+                found += counter_differences(end.counters, stage.page("/metrics").decode())
+            if end.shows:
+                found += state_differences(end.shows, json.loads(stage.page("/state")))
+            return found
 
         await stage.until(lambda: not differences())
         return differences()
@@ -171,7 +172,7 @@ def _registered(expect: Registration, refusal: Refusal | None) -> Iterator[str]:
     reason = "" if refusal is None else refusal.reason
     message = "" if refusal is None else refusal.message
     if reason != expect.refused:
-        yield f"refused {reason!r} ({message}), not {expect.refused!r}"
+        yield f"refused as {reason or 'nothing'} ({message}), not {expect.refused or 'nothing'}"
     for words in expect.mentions:
         if words not in message:
             yield f"the refusal does not mention {words!r}: {message}"
@@ -182,7 +183,7 @@ def _retired(step: Retire, result: Retired | Refusal) -> Sequence[str]:
     refused = result.reason if isinstance(result, Refusal) else ""
     if (hooks, refused) == (step.retired, step.refused):
         return ()
-    return [f"retired {hooks}, refused {refused!r}; not {step.retired}, {step.refused!r}"]
+    return [f"retired {hooks}, refused as {refused!s}; not {step.retired}, {step.refused}"]
 
 
 def _drained(step: Drained, end: DrainEnd) -> Sequence[str]:
