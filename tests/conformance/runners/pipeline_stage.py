@@ -7,7 +7,6 @@ codecs of both legs.
 from __future__ import annotations
 
 import asyncio
-import heapq
 import json
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -21,77 +20,21 @@ from sidehook._call import CallAnswer, Receipt
 from sidehook._errors import MalformedError
 from sidehook._frames import Joiner, decode_frame, pack
 from sidehook._hello import WorkerHello
-from sidehook._manifest import Limits
 from sidehook._mux import Outbox
 from sidehook_server.config.model import Config
-from sidehook_server.dispatch.detached import DetachedLimits
-from sidehook_server.dispatch.dispatcher import CallHandle, Dispatcher, DispatchLimits, DrainReport
-from sidehook_server.dispatch.links import LinkTable
-from sidehook_server.ops.metrics import Metrics, Names
+from sidehook_server.dispatch.dispatcher import CallHandle, DrainReport
 from sidehook_server.registry import transitions
-from sidehook_server.registry.effects import Effect, KeptWorker, TellWorker
-from sidehook_server.registry.holder import RegistryHolder
 from sidehook_server.rpc.stream_failures import malformed_call
 from sidehook_server.transport.errors import RefusedError
-from sidehook_server.transport.registrar import Registrar
-from sidehook_server.transport.session import Local, Session
+from sidehook_server.transport.session import Session
 from tests.conformance.language.answers import Answer
 from tests.conformance.language.cases import Case
 from tests.conformance.language.workers import Instance
 from tests.conformance.runners import configuring
 from tests.conformance.runners.actor import Actor
 from tests.conformance.runners.book import Book, Seen
+from tests.conformance.runners.local_sidecar import CaseClock, LocalSidecar
 from tests.conformance.runners.stage import DrainEnd, Refusal, Retired
-from tests.unit.dispatch.fakes import FakeClock
-
-
-class CaseClock(FakeClock):
-    """A clock that knows when it has something to do."""
-
-    def next(self) -> float:
-        """When the next timer is due; inf when there is none."""
-        while self._timers and self._timers[0][2].callback is None:
-            heapq.heappop(self._timers)
-        return self._timers[0][0] if self._timers else inf
-
-
-class _Sidecar:
-    """The parts of a sidecar that are between its legs."""
-
-    def __init__(self, config: Config, kept: Iterable[KeptWorker], clock: CaseClock) -> None:
-        fresh = transitions.new_registry(config)
-        self.holder = RegistryHolder(transitions.restored(fresh, kept).registry)
-        self.links = LinkTable()
-        self._names = Names()
-        self.metrics = Metrics(self._names)
-        self.local = Local(
-            sidecar="sidecar",
-            registrar=Registrar(self.holder, self.links),
-            observer=self.metrics,
-            limits=Limits(),
-        )
-        self.dispatcher = Dispatcher(
-            registry=lambda: self.holder.current,
-            links=self.links,
-            clock=clock,
-            observer=self.metrics,
-            limits=DispatchLimits(
-                calls=config.limits.max_in_flight,
-                detached=DetachedLimits(events=config.limits.detached_queue),
-            ),
-        )
-        self.holder.subscribe(self._on_effect)
-        self._know_names()
-
-    def _on_effect(self, effect: Effect) -> None:
-        self._know_names()
-        if isinstance(effect, TellWorker) and (link := self.links.get(effect.link_id)):
-            link.notify(effect.notice)
-
-    def _know_names(self) -> None:
-        registry = self.holder.current
-        hooks = [(w.name, key.name) for w in registry.workers.values() for key in w.hooks]
-        self._names.know(hook_types=(*registry.types, *registry.plans), hooks=hooks)
 
 
 class _Line:
@@ -154,7 +97,7 @@ class PipelineStage:
         self.book = Book()
         self.clock = CaseClock()
         self._config = config
-        self._sidecar = _Sidecar(config, (), self.clock)
+        self._sidecar = LocalSidecar(config, (), self.clock)
         self._actors: dict[str, tuple[Actor, _Line]] = {}
         self._scopes: dict[str, str] = {}
         self._handles: dict[str, str] = {}
@@ -295,7 +238,7 @@ class PipelineStage:
             self.cut(link_id)
         kept = () if self._config.dev else self._sidecar.holder.current.kept()
         self._sidecar.dispatcher.close()
-        self._sidecar = _Sidecar(self._config, kept, self.clock)
+        self._sidecar = LocalSidecar(self._config, kept, self.clock)
 
     def page(self, path: str) -> bytes:
         if path == "/metrics":
