@@ -143,6 +143,10 @@ test-floor: .venv-floor/.synced ## The client's tests on the oldest dependencies
 test-mellea: .venv-mellea/.synced ## The tests that need mellea, in the environment that has it
 	@.venv-mellea/bin/pytest tests/mellea
 
+.PHONY: conformance
+conformance: sync ## Every case of the conformance suite on every runner, and how many ran where
+	@$(BIN)/pytest -q -n 2 --dist worksteal tests/conformance
+
 .PHONY: e2e-polyglot
 e2e-polyglot: sync ## Workers in Go and TypeScript without an SDK, alone and in one pipeline with Python's
 	@$(BIN)/pytest -m polyglot tests/polyglot

@@ -141,12 +141,16 @@ class CallStream:
     async def next(self) -> Frame | None:
         """The next frame, None at the end of the stream; RpcEndedError for a bad end."""
         async with asyncio.timeout(10):
-            while not self._waiting:
-                batch = await next_message(self.call)
-                if batch is None:
-                    return None
-                joined = (self._joiner.feed(decode_frame(octets)) for octets in unpack(batch))
-                self._waiting += [frame for frame in joined if frame is not None]
+            return await self.frame()
+
+    async def frame(self) -> Frame | None:
+        """As `next`, for whoever waits as long as it takes."""
+        while not self._waiting:
+            batch = await next_message(self.call)
+            if batch is None:
+                return None
+            joined = (self._joiner.feed(decode_frame(octets)) for octets in unpack(batch))
+            self._waiting += [frame for frame in joined if frame is not None]
         return self._waiting.pop(0)
 
     async def end(self) -> None:
