@@ -14,7 +14,7 @@ FLOOR_BIN := .venv-floor/bin
 MELLEA_PYTHON := .venv-mellea/bin/python
 
 # The suites that are too long for `make test`, in the order in which `make ci` runs them.
-LONG_SUITES := test-floor test-mellea demo e2e-polyglot
+LONG_SUITES := laws test-floor test-mellea demo e2e-polyglot
 
 # What is tested on the oldest dependencies: everything that needs only the client distribution.
 FLOOR_TESTS := tests/contract tests/client tests/unit/client tests/unit/worker tests/unit/testing tests/worker \
@@ -64,7 +64,7 @@ check: format-check lint types imports buf proto-check test ## Everything that a
 
 .PHONY: ci
 ci: sync ## `make check`, then the long suites, then a table of minutes
-	@$(BIN)/python tools/run_suites.py check $(LONG_SUITES)
+	@CHAINS=$(or $(CHAINS),50000) $(BIN)/python tools/run_suites.py check $(LONG_SUITES)
 
 .PHONY: clean
 clean: ## Remove the environments and what tools left behind
@@ -142,6 +142,11 @@ test-floor: .venv-floor/.synced ## The client's tests on the oldest dependencies
 .PHONY: test-mellea
 test-mellea: .venv-mellea/.synced ## The tests that need mellea, in the environment that has it
 	@.venv-mellea/bin/pytest tests/mellea
+
+.PHONY: laws
+laws: sync ## The laws of the pipeline on many chains (CHAINS, MINUTES, SEED; SEED with INDEX: one chain again)
+	@$(BIN)/python -m tests.laws $(if $(CHAINS),--chains $(CHAINS)) $(if $(MINUTES),--minutes $(MINUTES)) \
+		$(if $(SEED),--seed $(SEED)) $(if $(INDEX),--index $(INDEX))
 
 .PHONY: e2e-polyglot
 e2e-polyglot: sync ## Workers in Go and TypeScript without an SDK, alone and in one pipeline with Python's
