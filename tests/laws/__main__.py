@@ -8,6 +8,7 @@ run, or when its time is over, which is a failure too.
 from __future__ import annotations
 
 import argparse
+import gc
 import multiprocessing
 import os
 import sys
@@ -67,7 +68,8 @@ def run_chains(
     if processes == 1:
         yield from map(run, starts)
         return
-    with multiprocessing.Pool(processes) as pool:
+    # Chains make no cycles worth looking for, and looking costs a tenth of the time.
+    with multiprocessing.Pool(processes, initializer=gc.disable) as pool:
         yield from pool.imap_unordered(run, starts)
 
 
@@ -97,11 +99,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f"{args.chains} chains, seed {seed}, {args.processes} processes", flush=True)
     begun = time.monotonic()
     until = begun + 60 * args.minutes
-    count = 0
+    count, told = 0, 0
     for batch in run_chains(
         args.chains, seed=seed, until=until, processes=args.processes, only=args.law
     ):
         count += batch.count
+        if count * 10 // args.chains > told:
+            told = count * 10 // args.chains
+            print(f"{count} chains after {time.monotonic() - begun:.0f} s", flush=True)
         if batch.broken is not None:
             print(f"FAILED: {batch.broken.why}")
             print(f"again: make laws SEED={seed} INDEX={batch.broken.index}")

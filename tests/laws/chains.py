@@ -170,10 +170,11 @@ _PATCHES: Final = tuple(
     for texts in product(_TEXTS[:6] if len(names) > 1 else _TEXTS, repeat=len(names))
 )
 _SAYS: Final[tuple[Says, ...]] = (
-    *(Nothing(),) * 90,
-    *(Patches((("a", "1"),)),) * 12,
+    *(Nothing(),) * 160,
+    *(Patches((("a", "1"),)),) * 20,
+    *(Patches((("a", "2"), ("c", '"x"'))),) * 20,
     *_PATCHES,
-    *(Blocks("NO"),) * 14,
+    *(Blocks("NO"),) * 24,
     *(Blocks("NEVER", reason="", details='{"k":1}'),) * 4,
     *(Blocks("NEVER", details="[1]"),) * 2,
     *(Fails(kind) for kind in FailureClass for _ in range(2)),
@@ -183,9 +184,10 @@ _SAYS: Final[tuple[Says, ...]] = (
     Garbled(),
 )
 _MODES: Final = (*((mode, False) for mode in Mode), (Mode.SEQUENTIAL, True))
-_SIMPLE_TRIPS: Final = (*(Trip(),) * 14, *(Trip(tells=True),) * 6)
+_PHASE: Final = (Mode.CONCURRENT, False)
 _TRIPS: Final = (
-    *_SIMPLE_TRIPS,
+    *(Trip(),) * 50,
+    *(Trip(tells=True),) * 20,
     Trip(sent=30 * MS),
     Trip(sent=30 * MS, begins=30 * MS, tells=True),
     Trip(begins=200 * MS, tells=True),
@@ -212,13 +214,23 @@ _POLICIES: Final = (
     Policy(OnError.DISABLE, ((FailureClass.UNREACHABLE, OnError.FAIL),)),
 )
 _STAGES: Final[tuple[tuple[tuple[str, str | None], ...], ...]] = (
-    *((),) * 6,
-    (("k", "1"),),
+    *((),) * 16,
+    *((("k", "1"),),) * 4,
     (("k", "2"), ("shared.s", "3")),
     (("k", "{"),),
     (("k", None), ("shared.s", None)),
     (("k", "1"), ("k", None)),
     (("big", '"a text of some length"'),),
+)
+_CONDITIONS: Final = (
+    *(None,) * 21,
+    "yes",
+    "no",
+    "breaks",
+    "a is 1",
+    "b is there",
+    "w is 1",
+    "ended",
 )
 _HOOK: Final[tuple[tuple[str, tuple[object, ...]], ...]] = (
     ("mode", _MODES),
@@ -226,33 +238,34 @@ _HOOK: Final[tuple[tuple[str, tuple[object, ...]], ...]] = (
     ("policy", _POLICIES),
     ("priority", (0, 1)),
     ("worker", ("v", "w")),
-    ("delay", (10 * MS, 20 * MS, 50 * MS, 300 * MS, 900 * MS)),
-    ("timeout", (5000 * MS, 100 * MS)),
+    ("delay", (*(10 * MS, 20 * MS, 50 * MS) * 3, 300 * MS, 900 * MS)),
+    ("timeout", (5000 * MS, 5000 * MS, 100 * MS)),
     ("trip", _TRIPS),
-    ("asks", (*((),) * 6, (200 * MS,), (2000 * MS,), (100 * MS, 100 * MS))),
-    ("on_rejected", (OnRejected.DROP, OnRejected.DROP, OnRejected.ERROR)),
-    ("required", (False, False, False, True)),
-    ("scope", (*(None,) * 6, ("", "s"), ("t", "s"), ("", "other"))),
+    ("asks", (*((),) * 12, (200 * MS,), (2000 * MS,), (100 * MS, 100 * MS))),
+    ("on_rejected", (*(OnRejected.DROP,) * 5, OnRejected.ERROR)),
+    ("required", (*(False,) * 7, True)),
+    ("scope", (*(None,) * 14, ("", "s"), ("t", "s"), ("", "other"))),
     ("by_handle", (*(False,) * 7, True)),
-    ("condition", (*(None,) * 8, "yes", "no", "breaks", "a is 1", "b is there", "w is 1", "ended")),
+    ("condition", _CONDITIONS),
     ("sample", (1.0, 1.0, 0.5, 0.25)),
-    ("shadow_of", (*(None,) * 9, Mode.SEQUENTIAL, Mode.CONCURRENT, Mode.AUDIT)),
+    ("shadow_of", (*(None,) * 7, Mode.SEQUENTIAL, Mode.CONCURRENT, Mode.AUDIT)),
     ("fields", (None, None, None, frozenset("a"), frozenset("bc"), frozenset())),
     ("stages", _STAGES),
 )
 _CALL: Final[tuple[tuple[str, tuple[object, ...]], ...]] = (
-    ("budget", (10_000 * MS, 2000 * MS, 500 * MS, 30 * MS)),
-    ("cancel_at", (None, None, None, None, 35 * MS, 150 * MS)),
+    ("budget", (*(10_000 * MS,) * 8, 2000 * MS, 2000 * MS, 500 * MS, 30 * MS)),
+    ("cancel_at", (*(None,) * 14, 35 * MS, 150 * MS)),
     ("scopes", ((), ("s",))),
     ("tenant", ("", "t")),
     ("session", ("", "ann", "bob", "cem")),
     ("state", ((), (("shared.s", "0"), ("v/k", "0"), ("w/k", "1")))),
     ("queue_room", (10, 1, 0)),
     ("payload_on_block", (False, True)),
-    ("max_payload", (1 << 20, 1 << 20, 14)),
-    ("max_state", (1 << 16, 1 << 16, 40)),
-    ("missing", (*(False,) * 29, True)),
-    ("lost_handle", (*(False,) * 29, True)),
+    ("max_payload", (*(1 << 20,) * 5, 14)),
+    ("max_state", (*(1 << 16,) * 3, 40)),
+    ("missing", (*(False,) * 59, True)),
+    ("one_phase", (False, False, False, True)),
+    ("lost_handle", (*(False,) * 59, True)),
 )
 
 HOOKS: Final = prod(len(choices) for _, choices in _HOOK)
@@ -264,10 +277,11 @@ CALLS: Final = prod(len(choices) for _, choices in _CALL)
 
 def chain_of(call: int, hooks: Sequence[int]) -> Chain:
     """The chain that these numbers stand for; smaller numbers are simpler ones."""
-    return Chain(
-        hooks=tuple(_hook(place, number) for place, number in enumerate(hooks)),
-        **_digits(call, _CALL),  # type: ignore[arg-type]  # the table has the types
-    )
+    terms = _digits(call, _CALL)
+    # Hooks of all phases seldom meet others of their own, which is where they matter.
+    phase = _PHASE if terms.pop("one_phase") else None
+    terms["hooks"] = tuple(_hook(place, number, phase) for place, number in enumerate(hooks))
+    return Chain(**terms)  # type: ignore[arg-type]  # the table has the types
 
 
 def drawn(seed: int, index: int) -> tuple[int, tuple[int, ...]]:
@@ -292,14 +306,14 @@ def _digits(number: int, table: tuple[tuple[str, tuple[object, ...]], ...]) -> d
     return terms
 
 
-def _hook(place: int, number: int) -> HookCase:
+def _hook(place: int, number: int, phase: tuple[Mode, bool] | None) -> HookCase:
     """The hook that a number stands for, with no terms that registration would refuse.
 
     A guard is not sampled, a required hook has no scope and is not in shadow, and only an
     AUDIT hook can be in shadow of another mode: the one its worker declared.
     """
     terms = _digits(number, _HOOK)
-    mode, gate = _MODES[number % len(_MODES)]
+    mode, gate = phase or _MODES[number % len(_MODES)]
     terms["mode"], terms["gate"] = mode, gate
     terms["delay"] += place + 1  # type: ignore[operator]  # ticks
     if terms["required"]:

@@ -315,7 +315,6 @@ class Driver:
         trace = self.trace
         if trace.answers:
             trace.after_finish.append(effect)
-            return
         match effect:
             case StartRun():
                 self._start(effect)
