@@ -269,8 +269,8 @@ MUTANTS = (
         "an observer that asks for more time gets the guards'",
         "agrees_with_the_reference",
         "pipeline/run.py",
-        "        if running.hook.observes:\n            until",
-        "        if running.hook.row.observes:\n            until",
+        "self._observers.until(now) if hook.observes else",
+        "self._observers.until(now) if hook.row.observes else",
     ),
     Mutant(
         "shadows do not live on the observers' share",
