@@ -10,7 +10,7 @@ from functools import cache, partial
 from itertools import count
 from math import inf
 from types import MappingProxyType
-from typing import Final
+from typing import Final, cast
 
 from sidehook._call import (
     CallAnswer,
@@ -102,12 +102,14 @@ class Trace:
         return self.answers[0]
 
 
-@dataclass(frozen=True)
-class FakeCondition(Condition):
+@dataclass(frozen=True, slots=True)
+class FakeCondition:
     """A condition that knows its answers by their names, and notes what it was shown."""
 
-    hook: str = ""
-    looked_at: list[tuple[str, frozenset[str]]] = field(default_factory=list)
+    source: str
+    hook: str
+    looked_at: list[tuple[str, frozenset[str]]]
+    fields: frozenset[str] | None = None
 
     def holds(
         self, *, hook_type: str, fields: Fields, context: CallContext, end: CallEnd | None = None
@@ -115,9 +117,9 @@ class FakeCondition(Condition):
         self.looked_at.append((self.hook, frozenset(fields)))
         match self.source:
             case "breaks":
-                raise ConditionError
+                raise ConditionError("it breaks")
             case "b is there" if "b" not in fields:
-                raise ConditionError
+                raise ConditionError("there is no b")
             case "a is 1":
                 return fields.get("a") == value_of("1")
             case "w is 1":
@@ -188,7 +190,7 @@ def planned(hook: HookCase, looked_at: list[tuple[str, frozenset[str]]]) -> Plan
         shadow_of = GATES if hook.gate else MODES[hook.shadow_of]
     condition = None
     if hook.condition is not None:
-        condition = FakeCondition(hook.condition, hook=hook.name, looked_at=looked_at)
+        condition = cast(Condition, FakeCondition(hook.condition, hook.name, looked_at))
     return PlannedHook(
         worker=hook.worker,
         name=hook.name,
