@@ -14,7 +14,7 @@ FLOOR_BIN := .venv-floor/bin
 MELLEA_PYTHON := .venv-mellea/bin/python
 
 # The suites that are too long for `make test`, in the order in which `make ci` runs them.
-LONG_SUITES := test-floor test-mellea demo e2e-polyglot
+LONG_SUITES := laws test-slow test-floor test-mellea demo e2e-polyglot
 
 # What is tested on the oldest dependencies: everything that needs only the client distribution.
 FLOOR_TESTS := tests/contract tests/client tests/unit/client tests/unit/worker tests/unit/testing tests/worker \
@@ -64,7 +64,7 @@ check: format-check lint types imports buf proto-check test ## Everything that a
 
 .PHONY: ci
 ci: sync ## `make check`, then the long suites, then a table of minutes
-	@$(BIN)/python tools/run_suites.py check $(LONG_SUITES)
+	@CHAINS=$(or $(CHAINS),50000) $(BIN)/python tools/run_suites.py check $(LONG_SUITES)
 
 .PHONY: clean
 clean: ## Remove the environments and what tools left behind
@@ -146,6 +146,15 @@ test-mellea: .venv-mellea/.synced ## The tests that need mellea, in the environm
 .PHONY: conformance
 conformance: sync ## Every case of the conformance suite on every runner, and how many ran where
 	@$(BIN)/pytest -q -n 2 --dist worksteal tests/conformance
+
+.PHONY: laws
+laws: sync ## The laws of the pipeline on many chains (CHAINS, MINUTES, SEED; SEED with INDEX: one chain again)
+	@$(BIN)/python -m tests.laws $(if $(CHAINS),--chains $(CHAINS)) $(if $(MINUTES),--minutes $(MINUTES)) \
+		$(if $(SEED),--seed $(SEED)) $(if $(INDEX),--index $(INDEX))
+
+.PHONY: test-slow
+test-slow: sync ## The tests that `make test` leaves out because they take minutes
+	@$(BIN)/pytest -n 2 --dist worksteal -m "slow and not polyglot" $(PYTEST_FLAGS)
 
 .PHONY: e2e-polyglot
 e2e-polyglot: sync ## Workers in Go and TypeScript without an SDK, alone and in one pipeline with Python's

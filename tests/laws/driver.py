@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 import heapq
+from collections import deque
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache, partial
+from itertools import count
+from math import inf
+from types import MappingProxyType
+from typing import Final, cast
 
-from sidehook._call import CallAnswer, CallContext, CallRequest, StateChange, Violation
+from sidehook._call import (
+    CallAnswer,
+    CallContext,
+    CallEnd,
+    CallRequest,
+    Fields,
+    StateChange,
+    Violation,
+)
 from sidehook._manifest import ErrorPolicy
-from sidehook._run import HookAnswer, HookFailure, HookResult, NothingToSay, Patch
-from sidehook._types import Value, ValueKind
+from sidehook._run import HookAnswer, HookFailure, HookResult, NothingToSay, Patch, RunRequest
+from sidehook._types import FailureClass, Mode, OnError, Value, ValueKind
+from sidehook_server.conditions import Condition, ConditionError
+from sidehook_server.modes import GATES, MODES
 from sidehook_server.pipeline.model import (
     CallSettings,
     CancelRun,
@@ -16,134 +33,353 @@ from sidehook_server.pipeline.model import (
     Effect,
     Finish,
     PlannedHook,
+    RunFailed,
     StartRun,
+    Tell,
 )
-from sidehook_server.pipeline.plan import compile_plan
+from sidehook_server.pipeline.plan import Plan, compile_plan, overlay
 from sidehook_server.pipeline.run import Call
 from sidehook_server.policy import complete_policy
-from tests.laws.chains import WRITABLE, Blocks, Chain, Fails, HookCase, Nothing, Patches, Silent
-from tests.laws.reference import delay_of, name_of
+from tests.laws.chains import (
+    MARGIN,
+    MAX_EXTENSION,
+    OBSERVERS_SHARE,
+    WRITABLE,
+    Blocks,
+    Breaks,
+    Chain,
+    Fails,
+    Garbled,
+    HookCase,
+    Patches,
+    Policy,
+    Silent,
+)
+from tests.laws.reference import ASKS_AFTER, ASKS_AGAIN_AFTER
+
+NOBODY: Final[Mapping[str, PlannedHook]] = MappingProxyType({})
+
+Event = Callable[[], list[Effect] | None]
+"""Something that happens to a call, and what it asks for then."""
+
+_ENOUGH: Final = 1000
+"""More than can happen in one call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A run that the pipeline asked for: when, and how long it was to be waited for."""
+
+    at: float
+    expires: float
+    request: RunRequest
 
 
 @dataclass
-class Outcome:
-    """What the pipeline did: the verdict, what telemetry hooks got, what was cancelled."""
+class Trace:
+    """What the pipeline did, by the names of hooks.
 
-    answer: CallAnswer | None = None
-    telemetry: dict[int, dict[str, str] | None] = field(default_factory=dict)
+    `looked_at` are the fields that conditions were shown. `open_runs` were started and
+    neither ended nor cancelled. `after_finish` must stay empty; `late` counts the answers
+    to runs that were over.
+    """
+
+    plan: Plan
+    answers: list[CallAnswer] = field(default_factory=list)
+    starts: dict[str, Start] = field(default_factory=dict)
+    detached: dict[str, RunRequest] = field(default_factory=dict)
+    looked_at: list[tuple[str, frozenset[str]]] = field(default_factory=list)
+    told: list[tuple[str, str]] = field(default_factory=list)
+    blamed: list[tuple[FailureClass, bool]] = field(default_factory=list)
     open_runs: set[int] = field(default_factory=set)
-    finishes: int = 0
+    after_finish: list[Effect] = field(default_factory=list)
+    late: int = 0
+    counted_late: int = 0
+
+    @property
+    def answer(self) -> CallAnswer:
+        """The verdict and its receipt."""
+        return self.answers[0]
 
 
-def _value(text: str) -> Value:
+@dataclass(frozen=True, slots=True)
+class FakeCondition:
+    """A condition that knows its answers by their names, and notes what it was shown."""
+
+    source: str
+    hook: str
+    looked_at: list[tuple[str, frozenset[str]]]
+    fields: frozenset[str] | None = None
+
+    def holds(
+        self, *, hook_type: str, fields: Fields, context: CallContext, end: CallEnd | None = None
+    ) -> bool:
+        self.looked_at.append((self.hook, frozenset(fields)))
+        match self.source:
+            case "breaks":
+                raise ConditionError("it breaks")
+            case "b is there" if "b" not in fields:
+                raise ConditionError("there is no b")
+            case "a is 1":
+                return fields.get("a") == value_of("1")
+            case "w is 1":
+                return context.state.get("k") == b"1"
+            case "ended":
+                return end is not None and end.outcome in ("blocked", "failed")
+            case _:
+                return self.source != "no"
+
+
+def value_of(text: str) -> Value:
+    """The value that a text of a chain stands for."""
+    if text.startswith("raw:"):
+        return Value(ValueKind.RAW, text.removeprefix("raw:").encode())
     return Value(ValueKind.JSON, text.encode())
 
 
-def _planned(place: int, hook: HookCase) -> PlannedHook:
+def text_of(value: Value) -> str:
+    """The text of a chain that stands for a value."""
+    text = value.octets.decode()
+    return f"raw:{text}" if value.kind is ValueKind.RAW else text
+
+
+def texts_of(fields: Mapping[str, Value]) -> dict[str, str]:
+    """The texts of a payload or a patch."""
+    return {name: text_of(value) for name, value in fields.items()}
+
+
+def result_of(hook: HookCase) -> HookResult:
+    """The hook's answer. A block claims to be somebody else's, which is not its to say."""
+    answer: HookAnswer = NothingToSay()
+    held_back: tuple[str, ...] = ()
+    match hook.says:
+        case Patches(texts):
+            answer = Patch({name: value_of(text) for name, text in texts})
+        case Blocks(code, reason, details):
+            answer = Violation(
+                reason=reason,
+                code=code,
+                details=details.encode(),
+                hook="somebody",
+                worker="else",
+            )
+        case Fails(kind):
+            answer = HookFailure(failure_class=kind, code="BOOM")
+        case other:
+            held_back = getattr(other, "held_back", ())
+    state = StateChange(
+        {key: text.encode() for key, text in hook.stages if text is not None},
+        frozenset(key for key, text in hook.stages if text is None),
+    )
+    index = 1 if isinstance(hook.says, Garbled) else 0
+    return HookResult(answer=answer, index=index, state=state, rejected_fields=held_back)
+
+
+@cache
+def actions_of(mode: Mode, policy: Policy, *, required: bool) -> Mapping[FailureClass, OnError]:
+    """What a failure of each class does to a call, by the worker's word."""
+    said = ErrorPolicy(default=policy.default, overrides=dict(policy.overrides))
+    return complete_policy(mode, said, required=required)
+
+
+def planned(hook: HookCase, looked_at: list[tuple[str, frozenset[str]]]) -> PlannedHook:
+    """The hook on the terms that registration would give it."""
+    tenant, scope = hook.scope or ("", None)
+    shadow_of = None
+    if hook.shadow_of is not None:
+        shadow_of = GATES if hook.gate else MODES[hook.shadow_of]
+    condition = None
+    if hook.condition is not None:
+        condition = cast(Condition, FakeCondition(hook.condition, hook.name, looked_at))
     return PlannedHook(
-        worker="w",
-        name=name_of(place),
+        worker=hook.worker,
+        name=hook.name,
         hook_type="t",
         mode=hook.mode,
         priority=hook.priority,
-        timeout=hook.timeout / 1000,
-        on_error=complete_policy(
-            hook.mode, ErrorPolicy(default=hook.on_error), required=hook.required
-        ),
+        timeout=float(hook.timeout),
+        on_error=actions_of(hook.mode, hook.policy, required=hook.required),
         on_rejected=hook.on_rejected,
-        scope=hook.scope,
+        tenant=tenant,
+        scope=scope,
+        fields=hook.fields,
         required=hook.required,
+        handle="handle" if hook.by_handle else None,
+        condition=condition,
+        sample=hook.sample,
+        final_payload=hook.gate,
+        shadow_of=shadow_of,
     )
 
 
-def _answer(hook: HookCase) -> HookAnswer:
-    match hook.says:
-        case Patches(texts):
-            return Patch({name: _value(text) for name, text in texts})
-        case Blocks(code):
-            return Violation(reason="no", code=code)
-        case Fails(kind):
-            return HookFailure(failure_class=kind)
-        case Nothing() | Silent():
-            return NothingToSay()
-
-
 class Driver:
-    """One chain, from its arrival to its verdict."""
+    """One chain, from its arrival to its verdict and until the last late answer.
 
-    def __init__(self, chain: Chain, payload: dict[str, str]) -> None:
-        self.chain = chain
-        self.outcome = Outcome()
+    `arrivals` are moments at which hooks answer instead of their own. `latest_first` turns
+    the order of what happens at one moment around. `known` are hooks that were planned
+    before, by name.
+    """
+
+    def __init__(
+        self,
+        chain: Chain,
+        payload: Mapping[str, str],
+        *,
+        arrivals: Mapping[str, float] | None = None,
+        latest_first: bool = False,
+        known: Mapping[str, PlannedHook] = NOBODY,
+    ) -> None:
+        self._chain = chain
+        self._hooks = {hook.name: hook for hook in chain.hooks}
+        self._arrivals = arrivals or {}
+        self._step = -1 if latest_first else 1
         self._now = 0.0
         self._room = chain.queue_room
-        self._events: list[tuple[float, int, int]] = []
+        self._effects: deque[Effect] = deque()
+        self._events: list[tuple[float, int, Event]] = []
+        self._numbers = count()
+        self._names: dict[int, str] = {}
+        looked_at: list[tuple[str, frozenset[str]]] = []
+        hooks = [known.get(hook.name) or planned(hook, looked_at) for hook in chain.hooks]
         plan = compile_plan(
             "t",
-            [_planned(place, hook) for place, hook in enumerate(chain.hooks)],
+            [hook for hook in hooks if hook.handle is None],
             writable=WRITABLE,
+            missing=("w/guard",) if chain.missing else (),
+            max_payload_bytes=chain.max_payload,
+            generation=7,
         )
+        plan = overlay(plan, tuple(hook for hook in hooks if hook.handle is not None))
+        self.trace = Trace(plan, looked_at=looked_at)
         request = CallRequest(
             hook_type="t",
-            fields={name: _value(text) for name, text in payload.items()},
-            call_id="c",
-            budget=chain.budget / 1000,
-            context=CallContext(scopes=chain.scopes),
+            fields={name: value_of(text) for name, text in payload.items()},
+            call_id="call",
+            budget=float(chain.budget),
+            context=CallContext(
+                scopes=chain.scopes,
+                tenant=chain.tenant,
+                session_id=chain.session,
+                state={key: text.encode() for key, text in chain.state},
+            ),
         )
-        settings = CallSettings(payload_on_block=chain.payload_on_block)
-        self.call = Call(plan, request, settings=settings, now=0.0)
+        settings = CallSettings(
+            margin=float(MARGIN),
+            observer_share=OBSERVERS_SHARE,
+            payload_on_block=chain.payload_on_block,
+            max_state_bytes=chain.max_state,
+            max_extension=float(MAX_EXTENSION),
+        )
+        lost = ("lost",) if chain.lost_handle else ()
+        self._call = Call(plan, request, settings=settings, now=0.0, lost_handles=lost)
 
-    def run(self) -> Outcome:
+    def run(self) -> Trace:
         """Let everything happen in the order of time until nothing is left to happen."""
-        self._carry_out(self.call.start(0.0))
-        cancel = self.chain.cancel_at
-        cancel_at = float("inf") if cancel is None else (cancel + 0.005) / 1000
-        while not self.call.finished:
-            answer_at = self._events[0][0] if self._events else float("inf")
-            self._now = min(answer_at, self.call.wake_at, cancel_at)
+        call, cancels = self._call, self._chain.cancel_at
+        cancel_at = inf if cancels is None else float(cancels)
+        self._carry_out(call.start(0.0))
+        for _ in range(_ENOUGH):
+            if call.finished:
+                break
+            next_event = self._events[0][0] if self._events else inf
+            self._now = min(next_event, call.wake_at, cancel_at)
             if self._now == cancel_at:
-                cancel_at = float("inf")
-                self._carry_out(self.call.cancel(self._now))
-            elif self._now == self.call.wake_at:
-                self._carry_out(self.call.tick(self._now))
+                cancel_at = inf
+                self._carry_out(call.cancel(self._now))
+            elif self._now == call.wake_at:
+                self._carry_out(call.tick(self._now))
             else:
-                _, run, place = heapq.heappop(self._events)
-                self._carry_out(self.call.answered(run, self._result(place), self._now))
-        return self.outcome
+                self._carry_out(heapq.heappop(self._events)[2]() or [])
+        assert call.finished, "the call never ends"
+        self._outlast()
+        return self.trace
 
-    def _result(self, place: int) -> HookResult:
-        hook = self.chain.hooks[place]
-        state = StateChange({key: text.encode() for key, text in hook.sets_state})
-        return HookResult(answer=_answer(hook), state=state)
+    def _outlast(self) -> None:
+        """What comes after the verdict comes to nothing."""
+        while self._events:
+            self._now, _, event = heapq.heappop(self._events)
+            self._carry_out(event() or [])
+        self._carry_out(self._call.tick(self._now))
+        self._carry_out(self._call.cancel(self._now))
+        self.trace.counted_late = self._call.late_answers
+        self.trace.open_runs.update(run for run in self._names if self._call.awaits(run))
 
     def _carry_out(self, effects: list[Effect]) -> None:
-        for effect in effects:
-            match effect:
-                case StartRun(run, hook, _, _):
-                    self._send(run, int(hook.name[1:]))
-                case CancelRun(run):
-                    self.outcome.open_runs.discard(run)
-                case Detach():
-                    self._detach(effect)
-                case Finish(answer):
-                    self.outcome.answer = answer
-                    self.outcome.finishes += 1
+        """In order, each one whole before the next, as the dispatcher does."""
+        if self.trace.answers:
+            self.trace.after_finish += effects
+            return
+        self._effects += effects
+        while self._effects:
+            self._carry(self._effects.popleft())
 
-    def _send(self, run: int, place: int) -> None:
-        hook = self.chain.hooks[place]
-        self.outcome.open_runs.add(run)
-        self._carry_out(self.call.sent(run, "i"))
+    def _carry(self, effect: Effect) -> None:
+        trace = self.trace
+        if trace.answers:
+            trace.after_finish.append(effect)
+        match effect:
+            case StartRun():
+                self._start(effect)
+            case CancelRun(run):
+                trace.open_runs.discard(run)
+            case RunFailed(_, kind, opens):
+                trace.blamed.append((kind, opens))
+            case Tell(hook, _, notice):
+                trace.told.append((hook.name, notice.code))
+            case Detach():
+                self._detach(effect)
+            case Finish(answer):
+                trace.answers.append(answer)
+
+    def _start(self, start: StartRun) -> None:
+        run, name = start.run, start.hook.name
+        if not self._call.awaits(run):
+            return  # Another run ended the call before this one's turn to be sent had come.
+        self.trace.starts[name] = Start(self._now, start.expires, start.request)
+        self.trace.open_runs.add(run)
+        self._names[run] = name
+        hook = self._hooks[name]
+        trip = hook.trip
+        if trip.refused is not None:
+            self._effects += self._fails(run, trip.refused, "REFUSED")
+        elif trip.sent == 0:
+            self._sent(run, hook)
+        elif trip.sent is not None:
+            self._at(self._now + trip.sent, partial(self._sent, run, hook))
+
+    def _sent(self, run: int, hook: HookCase) -> None:
+        self._call.sent(run, "i", tells_begin=hook.trip.tells)
+        if hook.trip.begins is None:
+            return
+        begun = self._now + hook.trip.begins
+        if hook.trip.tells:
+            self._at(begun, partial(self._call.begun, run))
+        for number, extra in enumerate(hook.asks):
+            asks = begun + ASKS_AFTER + number * ASKS_AGAIN_AFTER
+            self._at(asks, partial(self._call.extended, run, float(extra), asks))
         if not isinstance(hook.says, Silent):
-            heapq.heappush(self._events, (self._now + delay_of(place, hook) / 1000, run, place))
+            at = self._arrivals.get(hook.name, begun + hook.delay)
+            self._at(at, partial(self._answers, run, hook))
+
+    def _at(self, moment: float, event: Event) -> None:
+        heapq.heappush(self._events, (moment, self._step * next(self._numbers), event))
+
+    def _answers(self, run: int, hook: HookCase) -> list[Effect]:
+        if isinstance(hook.says, Breaks):
+            return self._fails(run, hook.says.kind, "BROKE")
+        if run not in self.trace.open_runs:
+            self.trace.late += 1
+        self.trace.open_runs.discard(run)
+        return self._call.answered(run, result_of(hook), self._now)
+
+    def _fails(self, run: int, kind: FailureClass, code: str) -> list[Effect]:
+        self.trace.open_runs.discard(run)
+        return self._call.failed(run, HookFailure(failure_class=kind, code=code), self._now)
 
     def _detach(self, effect: Detach) -> None:
         accepted = []
         for work in effect.work:
             accepted.append(self._room > 0)
             self._room -= 1
-            end = work.request.call_end
-            assert end is not None, "a detached hook learns how its call ended"
-            texts = {name: it.octets.decode() for name, it in work.request.fields.items()}
-            self.outcome.telemetry[int(work.hook.name[1:])] = (
-                None if end.payload_withheld else texts
-            )
-        self._carry_out(self.call.detached(accepted, self._now))
+            self.trace.detached[work.hook.name] = work.request
+        self._effects += self._call.detached(accepted, self._now)

@@ -1,60 +1,59 @@
 """What a chain must come to, told in the plainest way: one hook after another.
 
-This shares nothing with the pipeline but the names of modes and outcomes. It walks
-the phases with a clock in its hand, in milliseconds, and it is allowed to be slow.
+This shares nothing with the pipeline but the names of modes, classes and outcomes. It
+walks the phases with a clock in its hand, and it is allowed to be slow.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from hashlib import blake2b, sha256
+from math import inf
+from typing import Final
 
 from sidehook._types import FailureClass, HookOutcome, Mode, OnError, OnRejected
-from tests.laws.chains import WRITABLE, Blocks, Chain, Fails, HookCase, Nothing, Patches, Silent
+from tests.laws.chains import (
+    MARGIN,
+    MAX_EXTENSION,
+    MS,
+    OBSERVERS_SHARE,
+    WRITABLE,
+    Blocks,
+    Breaks,
+    Chain,
+    Fails,
+    Garbled,
+    HookCase,
+    Nothing,
+    Patches,
+    Policy,
+    Silent,
+)
+from tests.laws.expected import Ended, EndSight, Expected, Line, Sight
 
-MARGIN = 20
-OBSERVERS_SHARE = 0.2
-
-FAILS_CLOSED_BY_DEFAULT = {Mode.SEQUENTIAL, Mode.TRANSFORM, Mode.CONCURRENT}
-MAY_BLOCK = {Mode.SEQUENTIAL, Mode.CONCURRENT}
-MAY_MODIFY = {Mode.SEQUENTIAL, Mode.TRANSFORM}
-KEEPS_STATE = {Mode.SEQUENTIAL, Mode.TRANSFORM, Mode.CONCURRENT}
-A_WORKERS_OWN = {FailureClass.RAISED, FailureClass.MALFORMED, FailureClass.OVERLOADED}
-
-
-class Ended(Exception):  # noqa: N818 - not an error: how the walk stops
-    """The call is over."""
-
-    def __init__(self, how: str, hook: int | None = None) -> None:
-        super().__init__(how)
-        self.how, self.hook = how, hook
-
-
-@dataclass
-class Expected:
-    """What the call comes to. `how` is proceeded, blocked, failed, deadline or cancelled."""
-
-    how: str = "proceeded"
-    ended_by: int | None = None
-    fields: dict[str, str] = field(default_factory=dict)
-    lines: dict[int, HookOutcome] = field(default_factory=dict)
-    classes: dict[int, FailureClass] = field(default_factory=dict)
-    state: dict[str, str] = field(default_factory=dict)
-    telemetry: dict[int, dict[str, str] | None] = field(default_factory=dict)
-
-
-def name_of(place: int) -> str:
-    """The name of the hook at this place of the chain."""
-    return f"h{place:02}"
-
-
-def delay_of(place: int, hook: HookCase) -> float:
-    """When the hook answers, on no other hook's moment."""
-    return hook.delay + place / 100
+FAILS_CLOSED_BY_DEFAULT: Final = {Mode.SEQUENTIAL, Mode.TRANSFORM, Mode.CONCURRENT}
+MAY_BLOCK: Final = {Mode.SEQUENTIAL, Mode.CONCURRENT}
+MAY_MODIFY: Final = {Mode.SEQUENTIAL, Mode.TRANSFORM}
+KEEPS_STATE: Final = {Mode.SEQUENTIAL, Mode.TRANSFORM, Mode.CONCURRENT}
+A_WORKERS_OWN: Final = {FailureClass.RAISED, FailureClass.MALFORMED, FailureClass.OVERLOADED}
+HAD_ITS_TURN: Final = {
+    HookOutcome.PROCEEDED,
+    HookOutcome.MODIFIED,
+    HookOutcome.BLOCK_SUPPRESSED,
+    HookOutcome.PATCH_DISCARDED,
+    HookOutcome.SKIPPED_SCOPE,
+    HookOutcome.SKIPPED_CONDITION,
+}
+ASKS_AFTER: Final = 5 * MS
+ASKS_AGAIN_AFTER: Final = 1 * MS
+"""When a hook asks for more time, from the moment it was called on."""
 
 
 def is_json(text: str) -> bool:
-    """Whether a text may be the value of a field."""
+    """Whether a text may be the value of a field; bytes may be anything."""
 
     def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
         if len({key for key, _ in pairs}) != len(pairs):
@@ -68,209 +67,510 @@ def is_json(text: str) -> bool:
     return True
 
 
+def octets_of(text: str) -> bytes:
+    """The octets of the value that a text stands for."""
+    return text.removeprefix("raw:").encode()
+
+
+def digest_of(fields: Mapping[str, str]) -> str:
+    """The digest of a payload, by rule 12."""
+    octets = b""
+    for name in sorted(fields, key=str.encode):
+        value = octets_of(fields[name])
+        kind = b"\2" if fields[name].startswith("raw:") else b"\1"
+        octets += len(name.encode()).to_bytes(8, "big") + name.encode()
+        octets += kind + len(value).to_bytes(8, "big") + value
+    return sha256(octets).hexdigest()
+
+
+@cache
+def place_in_sample(tenant: str, session: str, path: str) -> float:
+    """Where a session stands in the sample of a hook: from 0 up to 1, for good."""
+    octets = blake2b(f"{tenant}\0{session}\0{path}".encode(), digest_size=8).digest()
+    return int.from_bytes(octets, "big") / 2**64
+
+
+def may(hook: HookCase, right: set[Mode]) -> bool:
+    """Whether a hook has a right, or had it before it was put in shadow."""
+    if hook.gate and right is MAY_MODIFY:
+        return False
+    return (hook.shadow_of or hook.mode) in right
+
+
+def action_on(policy: Policy, mode: Mode, kind: FailureClass) -> OnError:
+    """What a failure of this class does, by the worker's word or the mode's default."""
+    default = OnError.FAIL if mode in FAILS_CLOSED_BY_DEFAULT else OnError.IGNORE
+    return dict(policy.overrides).get(kind, policy.default or default)
+
+
+def observes(hook: HookCase) -> bool:
+    """Whether a hook that holds up the call lives on the observers' share."""
+    return hook.shadow_of is not None or hook.mode is Mode.AUDIT
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What becomes of one run when nothing ends the call before: moments on the clock.
+
+    `failure` is None when it is answered at `over`. `cuts` are when it asked for more time
+    than it got.
+    """
+
+    sent: float
+    over: float
+    failure: tuple[FailureClass, str] | None
+    cuts: tuple[float, ...]
+
+
+def story(hook: HookCase, start: float, until: float, limit: float) -> Story:
+    """A run from its start on: it has until `until`, or when it asks for more until `limit`."""
+    trip = hook.trip
+    if trip.refused is not None:
+        return Story(inf, start, (trip.refused, "REFUSED"), ())
+    sent = inf if trip.sent is None else start + trip.sent
+    begun = inf if trip.begins is None else sent + trip.begins
+    cuts = []
+    for number, extra in enumerate(hook.asks):
+        asks = begun + ASKS_AFTER + number * ASKS_AGAIN_AFTER
+        if asks < until:
+            more = min(extra, MAX_EXTENSION) if number == 0 else 0
+            granted = max(0, min(until + more, limit) - until)
+            until += granted
+            if granted < extra:
+                cuts.append(asks)
+    answers = inf if isinstance(hook.says, Silent) else begun + hook.delay
+    if answers < until:
+        failure = (hook.says.kind, "BROKE") if isinstance(hook.says, Breaks) else None
+        return Story(sent, answers, failure, tuple(cuts))
+    if trip.tells and sent < until <= begun:
+        return Story(sent, until, (FailureClass.OVERLOADED, "EXPIRED_IN_QUEUE"), tuple(cuts))
+    return Story(sent, until, (FailureClass.TIMEOUT, "HOOK_TIMEOUT"), tuple(cuts))
+
+
 class Reference:
     """One walk over one chain."""
 
-    def __init__(self, chain: Chain, payload: dict[str, str]) -> None:
+    def __init__(self, chain: Chain, payload: Mapping[str, str]) -> None:
         self.chain = chain
         self.now = 0.0
+        self.spent_by_observers = 0.0
+        self.state = dict(chain.state)
         self.result = Expected(fields=dict(payload))
-        deadline = chain.budget - MARGIN
-        cancel = chain.cancel_at
-        self.expires = float(deadline)
-        self.stop = (float(deadline), "deadline")
-        if cancel is not None and cancel + 0.005 < deadline:
-            self.stop = (cancel + 0.005, "cancelled")
+        self.lines = self.result.lines
+        self.expires = float(chain.budget - min(MARGIN, chain.budget / 2))
+        self.stop, self.stops_as = self.expires, "deadline"
+        if chain.cancel_at is not None and chain.cancel_at < self.expires:
+            self.stop, self.stops_as = float(chain.cancel_at), "cancelled"
+        self.gates_digest = ""
+        self.vouches: set[str] = set()
 
     def walk(self) -> Expected:
         """Run every phase; then hand what is left to telemetry."""
+        result = self.result
         try:
-            for mode in (Mode.SEQUENTIAL, Mode.TRANSFORM, Mode.AUDIT):
-                self.serial(mode)
-            self.parallel()
+            if self.chain.missing:
+                raise Ended("failed", code="REQUIRED_HOOK_MISSING")
+            if self.chain.lost_handle:
+                raise Ended("failed", code="SCOPE_HANDLE_UNKNOWN")
+            self.serial(self.of(Mode.SEQUENTIAL))
+            self.serial(self.of(Mode.TRANSFORM))
+            if gates := self.of(Mode.SEQUENTIAL, gate=True):
+                self.gates_digest = digest_of(result.fields)
+                self.serial(gates)
+            self.serial(self.of(Mode.AUDIT))
+            self.parallel(self.of(Mode.CONCURRENT))
         except Ended as end:
-            self.result.how, self.result.ended_by = end.how, end.hook
+            result.how, result.hook, result.code = end.how, end.hook, end.code
         self.telemetry()
-        return self.result
+        for hook in self.chain.hooks:
+            self.lines.setdefault(hook.name, Line(self.never_started(hook)))
+        result.state = self.state
+        if any(hook.gate for hook in self.chain.hooks):
+            result.digest = digest_of(result.fields)
+        return result
 
-    def of(self, mode: Mode) -> list[tuple[int, HookCase]]:
-        """The hooks of a mode that the call is in scope of, in their order."""
-        hooks = []
-        for place, hook in enumerate(self.chain.hooks):
-            if hook.mode is not mode:
+    # Who has a turn.
+
+    def of(self, mode: Mode, *, gate: bool = False) -> list[HookCase]:
+        """The hooks of a phase in their order."""
+        hooks = [hook for hook in self.chain.hooks if (hook.mode, hook.gate) == (mode, gate)]
+        return sorted(hooks, key=lambda it: (it.priority, it.worker, it.name))
+
+    def never_started(self, hook: HookCase) -> HookOutcome:
+        """What the line of a hook says that the call did not get to."""
+        return self.left_out(hook) or HookOutcome.SKIPPED_HALTED
+
+    def left_out(self, hook: HookCase) -> HookOutcome | None:
+        """Why a hook has no turn, whatever the payload is."""
+        chain = self.chain
+        if hook.scope is not None and not hook.by_handle:
+            tenant, scope = hook.scope
+            if tenant != chain.tenant or scope not in chain.scopes:
+                return HookOutcome.SKIPPED_SCOPE
+        if hook.sample < 1:
+            session = chain.session or "call"
+            if place_in_sample(chain.tenant, session, hook.path) >= hook.sample:
+                return HookOutcome.SKIPPED_SAMPLED
+        return None
+
+    def condition_of(self, hook: HookCase, sight: Sight, how: str | None = None) -> bool | None:
+        """Whether a hook's condition holds for what the hook would see; None on an error."""
+        match hook.condition:
+            case "no":
+                return False
+            case "breaks":
+                return None
+            case "a is 1":
+                return sight.fields.get("a") == "1"
+            case "b is there":
+                return True if "b" in sight.fields else None
+            case "w is 1":
+                return sight.state.get("k") == "1"
+            case "ended":
+                return how in ("blocked", "failed")
+            case _:
+                return True
+
+    def sight_of(self, hook: HookCase, *, timeout: float, time_left: float) -> Sight:
+        fields = self.result.fields
+        if hook.fields is not None:
+            fields = {name: text for name, text in fields.items() if name in hook.fields}
+        state = {}
+        for key, text in self.state.items():
+            owner, _, own = key.partition("/")
+            if key.startswith("shared."):
+                state[key] = text
+            elif owner == hook.worker:
+                state[own] = text
+        return Sight(dict(fields), state, timeout, time_left)
+
+    def may_start(self, hook: HookCase) -> Story | None:
+        """The run of a hook whose turn has come; None when it has none, or fails before."""
+        skipped = self.left_out(hook)
+        if skipped is not None:
+            self.lines[hook.name] = Line(skipped)
+            return None
+        limit = self.expires
+        if observes(hook):
+            # A part of what the others leave of the budget, less what observers had of it.
+            others = self.now - self.spent_by_observers
+            pot = OBSERVERS_SHARE * (self.expires - others) - self.spent_by_observers
+            limit = self.now + max(0.0, pot)
+        until = min(self.now + hook.timeout, limit)
+        left = self.expires - self.now
+        sight = self.sight_of(hook, timeout=until - self.now, time_left=left)
+        holds = self.condition_of(hook, sight)
+        if holds is None:
+            self.failed(hook, FailureClass.RAISED, "CONDITION_FAILED")
+        elif not holds:
+            self.lines[hook.name] = Line(HookOutcome.SKIPPED_CONDITION)
+        elif until <= self.now:
+            self.failed(hook, FailureClass.TIMEOUT, "NO_TIME_LEFT")
+        else:
+            self.result.seen[hook.name] = sight
+            if hook.gate:
+                self.vouches.add(hook.name)
+            return story(hook, self.now, until, limit)
+        return None
+
+    # The phases.
+
+    def serial(self, hooks: list[HookCase]) -> None:
+        """One at a time."""
+        for hook in hooks:
+            run = self.may_start(hook)
+            if run is None:
                 continue
-            if hook.scope is None or hook.scope in self.chain.scopes:
-                hooks.append((place, hook))
-            else:
-                self.result.lines[place] = HookOutcome.SKIPPED_SCOPE
-        return sorted(hooks, key=lambda it: (it[1].priority, name_of(it[0])))
+            start, self.now = self.now, min(run.over, self.stop)
+            took = self.now - start if run.sent < self.now else None
+            self.travelled(hook, run, took)
+            if observes(hook):
+                self.spent_by_observers += self.now - start
+            if self.stop <= run.over:
+                self.cancelled(hook, took)
+                raise self.stopped(hook)
+            self.ended(hook, run, took)
 
-    def wait(self, place: int, hook: HookCase, until: float) -> bool:
-        """Let time pass until the hook answers, or its time is over: then False."""
-        at = self.now + delay_of(place, hook)
-        answers = not isinstance(hook.says, Silent) and at < until
-        over = at if answers else until
-        if self.stop[0] <= over:
-            self.now = self.stop[0]
-            self.result.lines[place] = HookOutcome.CANCELLED
-            raise Ended(self.stop[1], place if self.stop[1] == "deadline" else None)
-        self.now = over
-        return answers
-
-    def serial(self, mode: Mode) -> None:
-        """One at a time; observers share a part of what is left."""
-        share = self.now + (self.expires - self.now) * OBSERVERS_SHARE
-        for place, hook in self.of(mode):
-            until = min(self.now + hook.timeout, self.expires)
-            if mode is Mode.AUDIT:
-                until = min(until, share)
-            if until <= self.now or not self.wait(place, hook, until):
-                self.failed(place, hook, FailureClass.TIMEOUT)
-            else:
-                self.answered(place, hook)
-
-    def parallel(self) -> None:
+    def parallel(self, hooks: list[HookCase]) -> None:
         """All at once; what happens is sorted by when it happens."""
-        started = self.now
-        hooks = self.of(Mode.CONCURRENT)
-        moments = []
-        for place, hook in hooks:
-            until = min(started + hook.timeout, self.expires)
-            at = started + delay_of(place, hook)
-            answers = not isinstance(hook.says, Silent) and at < until
-            moments.append((at if answers else until, place, hook, answers))
-        for at, place, hook, answers in sorted(moments, key=lambda it: it[0]):
-            if self.stop[0] <= at:
-                self.now = self.stop[0]
-                self.cancel_rest(hooks)
-                first = next(p for p, _ in hooks if self.result.lines[p] is HookOutcome.CANCELLED)
-                raise Ended(self.stop[1], first if self.stop[1] == "deadline" else None)
-            self.now = at
+        start = self.now
+        runs: list[tuple[HookCase, Story]] = []
+        try:
+            for hook in hooks:
+                run = self.may_start(hook)
+                if run is not None:
+                    runs.append((hook, run))
+        except Ended:
+            for hook, _ in runs:
+                del self.result.seen[hook.name]
+                self.cancelled(hook, None)
+            raise
+        order = {hook.name: number for number, (hook, _) in enumerate(runs)}
+        waiting = sorted(runs, key=lambda it: (it[1].over, order[it[0].name]))
+        while waiting:
+            hook, run = waiting[0]
+            if self.stop <= run.over:
+                self.now = self.stop
+                self.cancel_all(waiting, start, order, 0)
+                raise self.stopped(min(waiting, key=lambda it: order[it[0].name])[0])
+            self.now = run.over
+            waiting.pop(0)
+            took = self.now - start if run.sent < run.over else None
+            self.travelled(hook, run, took)
             try:
-                if answers:
-                    self.answered(place, hook, parallel=True)
-                else:
-                    self.failed(place, hook, FailureClass.TIMEOUT)
+                self.ended(hook, run, took, parallel=True)
             except Ended:
-                self.cancel_rest(hooks)
+                self.cancel_all(waiting, start, order, order[hook.name])
                 raise
-        self.settle(hooks)
+        self.settle([hook for hook, _ in runs], start)
 
-    def cancel_rest(self, hooks: list[tuple[int, HookCase]]) -> None:
-        for place, _ in hooks:
-            self.result.lines.setdefault(place, HookOutcome.CANCELLED)
+    def cancel_all(
+        self, waiting: list[tuple[HookCase, Story]], start: float, order: dict[str, int], upto: int
+    ) -> None:
+        """Cancels what still runs; what starts at this very moment does up to the `upto`th."""
+        for hook, run in waiting:
+            started = start < self.now or order[hook.name] < upto
+            if not started:
+                del self.result.seen[hook.name]
+            sent = run.sent < self.now or (run.sent == start and started)
+            took = self.now - start if sent else None
+            self.travelled(hook, run, took)
+            self.cancelled(hook, took)
 
-    def settle(self, hooks: list[tuple[int, HookCase]]) -> None:
-        """Keep the state of a parallel phase in plan order."""
-        before = dict(self.result.state)
-        for place, hook in hooks:
-            if self.result.lines[place] in (
-                HookOutcome.PROCEEDED,
-                HookOutcome.PATCH_DISCARDED,
-            ) and not self.keep_state(hook):
+    def settle(self, hooks: list[HookCase], start: float) -> None:
+        """Keep the state of a parallel phase in plan order, or nothing of it."""
+        before = dict(self.state)
+        for hook in hooks:
+            line = self.lines[hook.name]
+            kept = line.outcome in (HookOutcome.PROCEEDED, HookOutcome.PATCH_DISCARDED)
+            if kept and not self.keep_state(hook):
                 try:
-                    self.failed(place, hook, FailureClass.MALFORMED)
+                    self.malformed(hook, self.now - start, rejected=line.rejected)
                 except Ended:
-                    self.result.state = before
+                    self.state = before
                     raise
 
-    def keep_state(self, hook: HookCase) -> bool:
-        """Keep what the hook set; False when it is no JSON."""
-        if hook.mode not in KEEPS_STATE:
-            return True
-        if not all(is_json(text) for _, text in hook.sets_state):
-            return False
-        for key, text in hook.sets_state:
-            self.result.state[key if key.startswith("shared.") else f"w/{key}"] = text
-        return True
+    def stopped(self, hook: HookCase) -> Ended:
+        """The budget ran out while this hook ran, or the caller is gone."""
+        if self.stops_as == "cancelled":
+            return Ended("cancelled", code="CANCELLED")
+        return Ended("deadline", hook=hook.path, code="DEADLINE_EXCEEDED")
 
-    def answered(self, place: int, hook: HookCase, *, parallel: bool = False) -> None:
-        """What the answer does, by what the mode allows."""
+    def travelled(self, hook: HookCase, run: Story, took: float | None) -> None:
+        """The run is under way no longer: was it sent, and did its hook ask in vain?"""
+        if took is not None:
+            self.result.started = True
+        for cut in run.cuts:
+            if cut < self.now:
+                self.tell(hook, "EXTENSION_CUT")
+
+    def tell(self, hook: HookCase, code: str) -> None:
+        self.result.told.append((hook.name, code))
+
+    def write(
+        self,
+        hook: HookCase,
+        outcome: HookOutcome,
+        took: float | None = None,
+        **rest: object,
+    ) -> None:
+        digest = self.gates_digest if hook.name in self.vouches else ""
+        self.lines[hook.name] = Line(outcome, took=took, digest=digest, **rest)  # type: ignore[arg-type]  # named by the callers
+
+    # Answers and failures.
+
+    def ended(
+        self, hook: HookCase, run: Story, took: float | None, *, parallel: bool = False
+    ) -> None:
+        """The run is over: what comes of it."""
         says = hook.says
-        if isinstance(says, Fails):
+        if run.failure is not None:
+            self.failed(hook, *run.failure, took)
+        elif isinstance(says, Fails):
             kind = says.kind if says.kind in A_WORKERS_OWN else FailureClass.RAISED
-            self.failed(place, hook, kind)
+            self.failed(hook, kind, "BOOM", took)
+        elif isinstance(says, Garbled):
+            self.malformed(hook, took)
         elif isinstance(says, Patches):
-            self.patched(place, hook, dict(says.texts), parallel=parallel)
+            self.patched(hook, dict(says.texts), took, parallel=parallel)
         elif isinstance(says, Blocks):
-            self.blocked(place, hook)
+            self.blocked(hook, says, took, parallel=parallel)
         else:
             assert isinstance(says, Nothing)
-            self.settled(place, hook, HookOutcome.PROCEEDED, parallel=parallel)
+            self.judged(
+                hook,
+                HookOutcome.PROCEEDED,
+                took,
+                rejected=frozenset(says.held_back),
+                parallel=parallel,
+            )
 
-    def settled(
-        self, place: int, hook: HookCase, outcome: HookOutcome, *, parallel: bool = False
-    ) -> bool:
-        """Write the line, unless the state that came with the answer is malformed."""
-        if not parallel and not self.keep_state(hook):
-            self.failed(place, hook, FailureClass.MALFORMED)
-            return False
-        self.result.lines[place] = outcome
-        return True
-
-    def blocked(self, place: int, hook: HookCase) -> None:
-        if hook.mode in MAY_BLOCK:
-            if self.settled(place, hook, HookOutcome.BLOCKED):
-                raise Ended("blocked", place)
-        else:
-            self.settled(place, hook, HookOutcome.BLOCK_SUPPRESSED)
-
-    def patched(self, place: int, hook: HookCase, texts: dict[str, str], *, parallel: bool) -> None:
-        may = hook.mode in MAY_MODIFY
-        rejected = set(texts) - WRITABLE if may else set(texts)
-        if rejected and hook.on_rejected is OnRejected.ERROR:
-            self.failed(place, hook, FailureClass.MALFORMED)
+    def blocked(self, hook: HookCase, says: Blocks, took: float | None, *, parallel: bool) -> None:
+        if says.details and not says.details.startswith("{"):
+            self.malformed(hook, took)
             return
+        outcome = HookOutcome.BLOCKED
+        if not may(hook, MAY_BLOCK):
+            outcome = HookOutcome.BLOCK_SUPPRESSED
+            self.tell(hook, "BLOCK_SUPPRESSED")
+        blocks = outcome is HookOutcome.BLOCKED and hook.shadow_of is None
+        kept = self.judged(hook, outcome, took, code=says.code, parallel=parallel and not blocks)
+        if kept and blocks:
+            raise Ended("blocked", hook=hook.path, code=says.code)
+
+    def patched(
+        self, hook: HookCase, texts: dict[str, str], took: float | None, *, parallel: bool
+    ) -> None:
+        modifies = may(hook, MAY_MODIFY)
+        rejected = set(texts) - WRITABLE if modifies else set(texts)
+        fields = self.result.fields
         changed = {
             name: text
             for name, text in texts.items()
-            if may and name in WRITABLE and self.result.fields.get(name) != text
+            if modifies and name in WRITABLE and fields.get(name) != text
         }
-        if not all(is_json(text) for text in changed.values()):
-            self.failed(place, hook, FailureClass.MALFORMED)
-            return
         outcome = HookOutcome.PATCH_DISCARDED if rejected else HookOutcome.PROCEEDED
         if changed:
             outcome = HookOutcome.MODIFIED
-        if self.settled(place, hook, outcome, parallel=parallel):
-            self.result.fields.update(changed)
+        after = {**fields, **changed}
+        too_large = changed and self.size(after) > self.chain.max_payload
+        bad = not all(is_json(it) for it in changed.values() if not it.startswith("raw:"))
+        kept = self.judged(
+            hook,
+            outcome,
+            took,
+            changed=frozenset(changed),
+            rejected=frozenset(rejected),
+            parallel=parallel,
+            bad=bool(too_large or bad),
+        )
+        if kept and hook.shadow_of is None:
+            self.result.fields = after
 
-    def failed(self, place: int, hook: HookCase, kind: FailureClass) -> None:
+    def size(self, texts: Mapping[str, str]) -> int:
+        return sum(len(name.encode()) + len(octets_of(text)) for name, text in texts.items())
+
+    def judged(
+        self,
+        hook: HookCase,
+        outcome: HookOutcome,
+        took: float | None,
+        *,
+        code: str = "",
+        changed: frozenset[str] = frozenset(),
+        rejected: frozenset[str] = frozenset(),
+        parallel: bool = False,
+        bad: bool = False,
+    ) -> bool:
+        """Write the line, unless something that came with the answer is malformed."""
+        if rejected:
+            self.tell(hook, "FIELDS_REJECTED" if may(hook, MAY_MODIFY) else "PATCH_DISCARDED")
+        if rejected and hook.on_rejected is OnRejected.ERROR:
+            bad = True
+        if bad or not (parallel or self.keep_state(hook)):
+            self.malformed(hook, took, rejected=rejected)
+            return False
+        if hook.shadow_of is not None and outcome is HookOutcome.BLOCKED:
+            outcome = HookOutcome.WOULD_BLOCK
+        if hook.shadow_of is not None and outcome is HookOutcome.MODIFIED:
+            outcome = HookOutcome.WOULD_MODIFY
+        self.write(hook, outcome, took, code=code, changed=changed, rejected=rejected)
+        return True
+
+    def keep_state(self, hook: HookCase) -> bool:
+        """Keep what the hook staged, all of it; False when that cannot be."""
+        if hook.shadow_of is not None or hook.mode not in KEEPS_STATE:
+            return True
+        written = [key for key, text in hook.stages if text is not None]
+        if any(key in written for key, text in hook.stages if text is None):
+            return False
+        after = dict(self.state)
+        for key, text in hook.stages:
+            full = key if key.startswith("shared.") else f"{hook.worker}/{key}"
+            if text is None:
+                after.pop(full, None)
+            elif is_json(text):
+                after[full] = text
+            else:
+                return False
+        if hook.stages and self.size(after) > self.chain.max_state:
+            return False
+        self.state = after
+        return True
+
+    def cancelled(self, hook: HookCase, took: float | None) -> None:
+        """The call ended while the hook ran."""
+        late = FailureClass.TIMEOUT if self.now >= self.expires else None
+        self.write(hook, HookOutcome.CANCELLED, took, kind=late)
+
+    def malformed(
+        self, hook: HookCase, took: float | None, *, rejected: frozenset[str] = frozenset()
+    ) -> None:
+        self.failed(hook, FailureClass.MALFORMED, "ANSWER_MALFORMED", took, rejected=rejected)
+
+    def failed(
+        self,
+        hook: HookCase,
+        kind: FailureClass,
+        code: str,
+        took: float | None = None,
+        *,
+        rejected: frozenset[str] = frozenset(),
+    ) -> None:
         """A failure ends the call, or leaves everything as it was."""
-        closed = hook.mode in FAILS_CLOSED_BY_DEFAULT
-        if hook.on_error is not None:
-            closed = hook.on_error is OnError.FAIL
-        closed = closed or hook.required
+        action = OnError.FAIL if hook.required else action_on(hook.policy, hook.mode, kind)
+        closed = action is OnError.FAIL
+        if hook.shadow_of is not None or hook.mode is Mode.FIRE_AND_FORGET:
+            closed = False
         outcome = HookOutcome.FAILED_CLOSED if closed else HookOutcome.FAILED_OPEN
-        self.result.lines[place] = outcome
-        self.result.classes[place] = kind
+        # What is not there cannot be left out, and what is left out already is not again.
+        opens = action is OnError.DISABLE and kind is not FailureClass.UNREACHABLE
+        if action is OnError.DISABLE and kind is FailureClass.CIRCUIT_OPEN:
+            outcome, opens = HookOutcome.SKIPPED_DISABLED, False
+        self.result.blamed.append((kind, opens))
+        if kind is FailureClass.MALFORMED and took is not None:
+            self.tell(hook, "ANSWER_MALFORMED")
+        self.write(hook, outcome, took, kind=kind, code=code, rejected=rejected)
         if closed:
-            raise Ended("failed", place)
+            raise Ended("failed", hook=hook.path, code="HOOK_FAILED")
+
+    # After the verdict.
 
     def telemetry(self) -> None:
-        """What FIRE_AND_FORGET hooks get, and the lines of those that never ran."""
-        room = self.chain.queue_room
-        for mode in Mode:
-            hooks = self.of(mode)
-            if mode is not Mode.FIRE_AND_FORGET:
-                for place, _ in hooks:
-                    self.result.lines.setdefault(place, HookOutcome.SKIPPED_HALTED)
+        """What FIRE_AND_FORGET hooks get."""
+        result, room = self.result, self.chain.queue_room
+        withheld = self.withheld()
+        for hook in self.of(Mode.FIRE_AND_FORGET):
+            skipped = self.left_out(hook)
+            if skipped is not None:
+                self.lines[hook.name] = Line(skipped)
                 continue
-            for place, _ in hooks:
-                taken, room = room > 0, room - 1
-                self.result.lines[place] = HookOutcome.DETACHED if taken else HookOutcome.SHED
-                self.result.telemetry[place] = None if self.withheld() else self.result.fields
+            sight = self.sight_of(hook, timeout=hook.timeout, time_left=hook.timeout)
+            names = None
+            if withheld:
+                names, sight = frozenset(sight.fields), replace(sight, fields={})
+            holds = self.condition_of(hook, sight, result.how)
+            if holds is None:
+                self.failed(hook, FailureClass.RAISED, "CONDITION_FAILED")
+            elif not holds:
+                self.lines[hook.name] = Line(HookOutcome.SKIPPED_CONDITION)
+            else:
+                result.seen[hook.name] = sight
+                result.ends[hook.name] = EndSight(result.how, result.hook, result.code, names)
+                outcome = HookOutcome.DETACHED if room > 0 else HookOutcome.SHED
+                self.lines[hook.name] = Line(outcome)
+                room -= 1
 
     def withheld(self) -> bool:
         """Whether a TRANSFORM hook might have left something that it would redact."""
         if self.result.how == "cancelled":
             return True
-        redacting = {
-            HookOutcome.PROCEEDED,
-            HookOutcome.MODIFIED,
-            HookOutcome.BLOCK_SUPPRESSED,
-            HookOutcome.PATCH_DISCARDED,
-        }
-        return not self.chain.payload_on_block and any(
-            self.result.lines.get(place) not in redacting for place, hook in self.of(Mode.TRANSFORM)
-        )
+        if self.chain.payload_on_block:
+            return False
+        if self.chain.missing or self.chain.lost_handle:
+            return True
+        for hook in self.of(Mode.TRANSFORM):
+            line = self.lines.get(hook.name) or Line(self.never_started(hook))
+            if hook.shadow_of is None and line.outcome not in HAD_ITS_TURN:
+                return True
+        return False

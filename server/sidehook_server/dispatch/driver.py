@@ -166,7 +166,7 @@ class CallDriver:
             case StartRun():
                 self._start_run(effect)
             case CancelRun():
-                self._attempts[effect.run].cancel()
+                self._cancel_run(effect.run)
             case RunFailed():
                 self._blame(effect)
             case Tell():
@@ -177,6 +177,9 @@ class CallDriver:
                 self._finish(effect.answer)
 
     def _start_run(self, start: StartRun) -> None:
+        if not self._call.awaits(start.run):
+            # A run of the same phase could not be sent, and that ended the call.
+            return
         attempt = Attempt(
             start.run,
             start.hook,
@@ -190,6 +193,11 @@ class CallDriver:
         failure = attempt.begin()
         if failure is not None:
             self.run_failed(attempt, failure)
+
+    def _cancel_run(self, run: int) -> None:
+        attempt = self._attempts.get(run)
+        if attempt is not None:
+            attempt.cancel()
 
     def _blame(self, failed: RunFailed) -> None:
         attempt = self._attempts.get(failed.run)

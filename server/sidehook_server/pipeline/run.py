@@ -148,11 +148,8 @@ class Call:
         running = self._running.get(run)
         if running is None:
             return effects
-        until = self._budget.expires
-        if running.hook.observes:
-            until = self._observers.until(running.started)
         more = 0.0 if running.was_extended else min(extra, self._settings.max_extension)
-        expires = max(running.expires, min(running.expires + more, until))
+        expires = max(running.expires, min(running.expires + more, running.latest))
         granted, running.expires = expires - running.expires, expires
         running.was_extended = True
         if granted < extra:
@@ -261,11 +258,10 @@ class Call:
     def _start(self, place: int, phase: Phase, hook: PlannedHook, now: float) -> list[Effect]:
         if self._budget.left(now) <= 0:
             return self._close(self._out_of_time(), now)
-        expires = min(now + hook.timeout, self._budget.expires)
-        if hook.observes:
-            expires = min(expires, self._observers.until(now))
+        latest = self._observers.until(now) if hook.observes else self._budget.expires
+        expires = min(now + hook.timeout, latest)
         self._runs += 1
-        running = Running(self._runs, place, hook, phase, now, expires)
+        running = Running(self._runs, place, hook, phase, now, expires, latest)
         request = run_request(
             hook,
             call=self._request,
@@ -389,7 +385,7 @@ class Call:
                 elif turn is False:
                     self._ledger.note(place, HookOutcome.SKIPPED_CONDITION)
                 else:
-                    running = Running(0, place, hook, phase, now, now)
+                    running = Running(0, place, hook, phase, now, now, now)
                     effects += self._judge_failure(running, turn, now)
         if work:
             return [*effects, Detach(tuple(work))]

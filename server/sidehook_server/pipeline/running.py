@@ -12,6 +12,7 @@ from sidehook_server.pipeline.plan import Phase
 class Running:
     """One run. `expires` is when its hook has failed, `instance` empty until it was sent.
 
+    `latest` is how far more time can put that off, for whoever asks for it.
     `waits`: its instance tells when it calls the hook, and has not yet, so that the run is
     in one queue or another. `digest` is of the whole payload, for gates only.
     """
@@ -22,6 +23,7 @@ class Running:
     phase: Phase
     started: float
     expires: float
+    latest: float
     instance: str = ""
     waits: bool = False
     was_extended: bool = False

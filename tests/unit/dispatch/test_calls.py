@@ -54,6 +54,16 @@ def test_a_block_cancels_the_other_concurrent_hooks_and_their_answers_are_droppe
     assert call.outcomes == {"x": HookOutcome.CANCELLED, "y": HookOutcome.BLOCKED}
 
 
+def test_a_hook_is_not_called_for_a_call_that_another_one_ended_before_its_turn() -> None:
+    bench = Bench(a_hook("gone", Mode.CONCURRENT, worker="a"), a_hook("here", Mode.CONCURRENT))
+    bench.registry.serving["a"] = ()
+    call = bench.call()
+    assert call.outcomes == {"gone": HookOutcome.FAILED_CLOSED, "here": HookOutcome.CANCELLED}
+    assert bench.link.runs == []
+    assert isinstance(call.answer.outcome, CallFailure)
+    assert not call.answer.outcome.started
+
+
 def test_a_hook_that_is_slow_times_out_and_is_cancelled_by_the_clock() -> None:
     bench = Bench(a_hook("slow", timeout=1.0, on_error=OnError.IGNORE, priority=1), a_hook("next"))
     call = bench.call()

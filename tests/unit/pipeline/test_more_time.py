@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sidehook._types import FailureClass, HookOutcome, Mode
+from sidehook_server.modes import MODES
 from sidehook_server.pipeline.model import CallSettings
 from tests.unit.pipeline.scripted import Scripted, a_hook, a_plan
 
@@ -67,6 +68,18 @@ def test_an_observer_gets_no_more_than_the_observers_share() -> None:
     settings = CallSettings(observer_share=0.5, margin=0.0)
     call = Scripted(a_plan(audit), budget=1.0, settings=settings).asks_for("audit", 3.0)
     assert call.call.wake_at - call.now == pytest.approx(0.5)
+
+
+def test_more_time_does_not_hang_on_which_shadow_of_a_phase_answered_before() -> None:
+    """They hold up the call together, and not one after the other."""
+    hooks = [
+        a_hook(name, Mode.CONCURRENT, timeout=0.3, shadow_of=MODES[Mode.CONCURRENT])
+        for name in ("asks", "quick")
+    ]
+    settings = CallSettings(observer_share=0.5, margin=0.0)
+    call = Scripted(a_plan(*hooks), budget=1.0, settings=settings)
+    call.wait(0.2).says("quick").asks_for("asks", 3.0)
+    assert call.call.wake_at - call.started["asks"].expires == pytest.approx(0.5 - 0.3)
 
 
 def test_asking_after_the_time_is_over_changes_nothing() -> None:
