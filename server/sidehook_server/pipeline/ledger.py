@@ -76,12 +76,14 @@ class Ledger:
         )
 
     def cancelled(self, running: Running, now: float, *, out_of_time: bool) -> None:
-        """The call ended while the hook ran."""
-        late = FailureClass.TIMEOUT if out_of_time else None
-        self._write(running, HookOutcome.CANCELLED, now, failure_class=late)
+        """The call ended while the hook ran, or waited for its turn."""
+        late = FailureClass.OVERLOADED if running.waits else FailureClass.TIMEOUT
+        self._write(
+            running, HookOutcome.CANCELLED, now, failure_class=late if out_of_time else None
+        )
 
-    def note(self, place: int, outcome: HookOutcome) -> None:
-        """Sets a line with nothing to tell but the outcome."""
+    def note(self, place: int, outcome: HookOutcome, why: HookFailure | None = None) -> None:
+        """Sets the line of a hook that was not started; `why` is for one that was shed."""
         hook = self._hooks[place]
         self._lines[place] = ReceiptLine(
             hook=hook.name,
@@ -89,6 +91,9 @@ class Ledger:
             mode=hook.mode,
             outcome=outcome,
             shadowed=hook.in_shadow,
+            failure_class=None if why is None else why.failure_class,
+            code="" if why is None else why.code,
+            message="" if why is None else why.message,
         )
 
     def may_hold_unredacted(self) -> bool:
