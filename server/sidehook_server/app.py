@@ -96,10 +96,7 @@ class Sidecar:
             links=self._links,
             clock=MonotonicClock(self._loop),
             observer=self._metrics,
-            limits=DispatchLimits(
-                calls=config.limits.max_in_flight,
-                detached=DetachedLimits(events=config.limits.detached_queue),
-            ),
+            limits=DispatchLimits(detached=DetachedLimits(events=config.limits.detached_queue)),
         )
         self._live_list = LiveList(
             self._registry.current.hook_list(sidecar=self._sidecar),
@@ -118,6 +115,7 @@ class Sidecar:
             not_kept=self._metrics.state_not_kept,
         )
         self._registry.subscribe(self._effects)
+        self._registry.subscribe(lambda _: self._dispatcher.look_again())
         self._refresh_is_due = False
         self._limits = Limits(max_message_bytes=_largest_payload(config) + _ENVELOPE_BYTES)
         self._local = Local(

@@ -116,10 +116,9 @@ class LocalSidecar(Link):
             registry=lambda: self._registry.current,
             links=self._table,
             clock=MonotonicClock(loop),
-            limits=DispatchLimits(
-                calls=limits.max_in_flight, detached=DetachedLimits(events=limits.detached_queue)
-            ),
+            limits=DispatchLimits(detached=DetachedLimits(events=limits.detached_queue)),
         )
+        self._registry.subscribe(lambda _: self._dispatcher.look_again())
         self._publish()
 
     def start(self) -> None:

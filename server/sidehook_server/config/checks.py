@@ -36,6 +36,7 @@ def _found(config: Config) -> Iterator[tuple[str, str]]:
     yield from _sockets(config)
     yield from _addresses(config)
     yield from _times(config)
+    yield from _overload(config)
     for worker in config.workers.values():
         yield from _worker(worker, config)
 
@@ -78,6 +79,17 @@ def _times(config: Config) -> Iterator[tuple[str, str]]:
             "limits.margin",
             f"{limits.margin:g}s is not under the default_budget of {limits.default_budget:g}s, so "
             "that no time is left for hooks; use a shorter one",
+        )
+
+
+def _overload(config: Config) -> Iterator[tuple[str, str]]:
+    overload = config.overload
+    if overload.shed_observers_at < overload.shed_detached_at:
+        yield (
+            "overload.shed_observers_at",
+            f"{overload.shed_observers_at:g} is under the shed_detached_at of "
+            f"{overload.shed_detached_at:g}, and FIRE_AND_FORGET hooks go first; use as much or "
+            "more",
         )
 
 

@@ -15,6 +15,7 @@ from typing import Final
 from sidehook._manifest import ErrorPolicy
 from sidehook._types import Mode, OnRejected
 from sidehook_server.pipeline.breaker import BreakerSettings
+from sidehook_server.pipeline.load import LoadLimits
 from sidehook_server.pipeline.model import CallSettings
 
 KIB = 1024
@@ -125,7 +126,8 @@ class WorkerConfig:
     `target` None: it attaches by itself. `optional`: calls do not fail because it was
     never seen. `types`: the hook types it is expected to serve, empty for unknown.
     `tenant` and `on_downgrade` None: what the manifest, and the general setting, say.
-    `uid`: only processes of this user may register under the name.
+    `uid`: only processes of this user may register under the name. `max_in_flight`: how
+    many runs each instance gets at once, None for as many as it takes.
     """
 
     name: str
@@ -135,6 +137,7 @@ class WorkerConfig:
     types: frozenset[str] = frozenset()
     on_downgrade: OnDowngrade | None = None
     uid: int | None = None
+    max_in_flight: int | None = None
     hooks: tuple[HookConfig, ...] = ()
 
     def hook(self, name: str) -> HookConfig | None:
@@ -149,6 +152,7 @@ class LimitsConfig:
     max_payload_bytes: int = 16 * MIB
     max_state_bytes: int = 64 * KIB
     max_in_flight: int = 4096
+    worker_queue: int = 1024
     detached_queue: int = 10_000
     default_budget: float = 10.0
     margin: float = 0.020
@@ -156,6 +160,14 @@ class LimitsConfig:
     max_extension: float = 5.0
     list_lease: float = 2.0
     drain_timeout: float = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverloadConfig:
+    """From which share of `limits.max_in_flight` on hooks that only observe are shed."""
+
+    shed_detached_at: float = 0.8
+    shed_observers_at: float = 0.9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +183,7 @@ class Config:
     workers: Mapping[str, WorkerConfig] = field(default_factory=dict)
     worker_sockets: str | None = None
     limits: LimitsConfig = field(default_factory=LimitsConfig)
+    overload: OverloadConfig = field(default_factory=OverloadConfig)
     breaker: BreakerSettings = field(default_factory=BreakerSettings)
     payload_on_block: bool = False
     on_downgrade: OnDowngrade = OnDowngrade.REFUSE
@@ -188,6 +201,12 @@ class Config:
             max_state_bytes=limits.max_state_bytes,
             max_extension=limits.max_extension,
             breaker=self.breaker,
+            load=LoadLimits(
+                calls=limits.max_in_flight,
+                worker_queue=limits.worker_queue,
+                shed_detached_at=self.overload.shed_detached_at,
+                shed_observers_at=self.overload.shed_observers_at,
+            ),
         )
 
     def accepts_downgrade(self, worker: str) -> bool:

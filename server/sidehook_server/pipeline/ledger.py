@@ -82,8 +82,12 @@ class Ledger:
             running, HookOutcome.CANCELLED, now, failure_class=late if out_of_time else None
         )
 
-    def note(self, place: int, outcome: HookOutcome, why: HookFailure | None = None) -> None:
-        """Sets the line of a hook that was not started; `why` is for one that was shed."""
+    def shed(self, place: int, why: HookFailure) -> None:
+        """The hook has not run, and not failed either: there was too much to do."""
+        self.note(place, HookOutcome.SHED, code=why.code, message=why.message)
+
+    def note(self, place: int, outcome: HookOutcome, *, code: str = "", message: str = "") -> None:
+        """Sets the line of a hook that had no turn, or was handed to the queue."""
         hook = self._hooks[place]
         self._lines[place] = ReceiptLine(
             hook=hook.name,
@@ -91,9 +95,8 @@ class Ledger:
             mode=hook.mode,
             outcome=outcome,
             shadowed=hook.in_shadow,
-            failure_class=None if why is None else why.failure_class,
-            code="" if why is None else why.code,
-            message="" if why is None else why.message,
+            code=code,
+            message=message,
         )
 
     def may_hold_unredacted(self) -> bool:

@@ -199,7 +199,7 @@ class Call:
         if running is None:
             return effects
         assert running.hook.may_be_shed, "what may decide the call fails by its policy"
-        self._ledger.failed(running, failure, now, outcome=HookOutcome.SHED)
+        self._ledger.shed(running.place, failure)
         return [*effects, Shed(running.hook), *self._advance(now)]
 
     def tick(self, now: float) -> list[Effect]:
@@ -305,7 +305,7 @@ class Call:
         if turn is not True:
             return self._judge_failure(running, turn, now)
         if hook.is_shed_at(self._load):
-            self._ledger.note(place, HookOutcome.SHED, failures.saturated())
+            self._ledger.shed(place, failures.saturated())
             return [Shed(hook)]
         if expires <= now:
             return self._judge_failure(running, failures.no_time_left(), now)
@@ -422,7 +422,7 @@ class Call:
         elif turn is not True:
             return self._judge_failure(running, turn, running.started)
         elif hook.is_shed_at(self._load):
-            self._ledger.note(place, HookOutcome.SHED, failures.saturated())
+            self._ledger.shed(place, failures.saturated())
             return [Shed(hook)]
         else:
             self._detached.append(place)

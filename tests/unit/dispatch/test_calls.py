@@ -7,6 +7,7 @@ from sidehook._run import HookResult
 from sidehook._types import FailureClass, HookOutcome, Mode, OnError
 from sidehook_server.dispatch.observer import GuardMissed
 from sidehook_server.pipeline.answers import size_of
+from sidehook_server.pipeline.load import LoadLimits
 from tests.unit.dispatch.fakes import (
     BLOCK,
     LOST,
@@ -304,7 +305,7 @@ def test_an_unknown_scope_is_in_the_receipt_and_an_error_under_strict_scopes() -
 
 
 def test_one_call_over_the_limit_is_overloaded_and_room_comes_back() -> None:
-    bench = Bench(a_hook("h"), max_calls=2)
+    bench = Bench(a_hook("h"), load=LoadLimits(calls=2))
     first, _second = bench.call(), bench.call()
     assert bench.call().reason == "OVERLOADED"
     bench.link.runs[0].answer()
