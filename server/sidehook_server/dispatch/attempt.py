@@ -63,6 +63,7 @@ class Attempt:
     """
 
     __slots__ = (
+        "_called_at",
         "_expires",
         "_failure",
         "_handle",
@@ -107,6 +108,7 @@ class Attempt:
         self._services = services
         self._snapshot = snapshot
         self._made = services.clock.time()
+        self._called_at = self._made
         self._handle: RunHandle | None = None
         self._ticket: int | None = None
         self._is_answered = False
@@ -151,6 +153,7 @@ class Attempt:
 
     def begun(self) -> None:
         """The worker calls the hook."""
+        self._called_at = self._services.clock.time()
         self._owner.run_begun(self)
 
     def extended(self, extra: float) -> None:
@@ -180,11 +183,20 @@ class Attempt:
         if link is None or ticket is None:
             return
         self._ticket = None
-        if opens_circuit or CLASSES[kind].feeds_breaker:
-            now = self._services.clock.time()
+        now = self._services.clock.time()
+        if opens_circuit or (CLASSES[kind].feeds_breaker and not self._came_too_late(kind, now)):
             self._services.breakers.failed(link, self.hook, ticket, now, at_once=opens_circuit)
         else:
             self._services.breakers.abandoned(link, self.hook, ticket)
+
+    def _came_too_late(self, kind: FailureClass, now: float) -> bool:
+        """Whether the run waited for longer than its hook then had, and ran out of time.
+
+        That says as little of the hook as running out of time in the queue does, and would
+        keep everybody from a worker that is merely busy.
+        """
+        waited = self._called_at - self._made
+        return kind is FailureClass.TIMEOUT and waited > now - self._called_at
 
     def settle(self) -> None:
         """Whatever there was to blame the run for has been said. Safe to call twice.
@@ -224,6 +236,7 @@ class Attempt:
             outcome = link.send(self._timed(), self)
             if not isinstance(outcome, HookFailure):
                 self._handle, self.link, self._ticket = outcome, link, ticket
+                self._called_at = self._services.clock.time()
                 self._tell_wait()
                 self._owner.run_sent(self, link)
                 return None

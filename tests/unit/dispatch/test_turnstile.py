@@ -159,6 +159,23 @@ def test_expiring_in_the_queue_does_not_feed_the_breaker() -> None:
     assert bench.seen.circuits == []
 
 
+def test_a_timeout_after_a_turn_that_came_late_does_not_feed_the_breaker_either() -> None:
+    bench = a_bench(a_hook("h", timeout=2.0))
+    bench.registry.settings = CallSettings(breaker=BreakerSettings(failures=1))
+    a_call(bench, "first")
+    bench.clock.advance(0.5)
+    late = a_call(bench, "late")
+    bench.clock.advance(1.4)
+    bench.link.last.answer()
+    bench.clock.advance(0.7)
+    assert late.receipt.lines[0].failure_class is FailureClass.TIMEOUT
+    assert bench.seen.circuits == []
+    in_time = a_call(bench, "in time")
+    bench.clock.advance(2.1)
+    assert in_time.receipt.lines[0].failure_class is FailureClass.TIMEOUT
+    assert len(bench.seen.circuits) == 1
+
+
 def test_a_run_whose_time_is_over_as_its_turn_comes_is_not_sent() -> None:
     bench = a_bench(a_hook("h", timeout=1.0))
     a_call(bench, "first", budget=5.0)
