@@ -1,5 +1,6 @@
 """Real sidecars and workers, as for the end-to-end tests, and a way to print what was measured."""
 
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -21,6 +22,7 @@ def say(capsys: pytest.CaptureFixture[str]) -> Say:
 
     def line(text: str) -> None:
         with capsys.disabled():
-            print(f"\n{text}", end="", flush=True)
+            sys.stdout.write(f"\n{text}")
+            sys.stdout.flush()
 
     return line

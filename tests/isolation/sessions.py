@@ -20,13 +20,15 @@ import uvloop
 import sidehook
 from sidehook import Context, HookOutcome, Payload, PluginMode, hook, modify
 from sidehook.worker import HookReturn
+from tests.isolation.caller import tell
 
 TYPE = "mine"
 TENANTS = ("amber", "beryl", "coral", "denim")
 SCOPES = ("red", "blue")
-SESSIONS = 50
-AT_ONCE = 16
-"""Calls of a session at once; its own scope is left and entered after as many."""
+SESSIONS = 24
+AT_ONCE = 4
+ROUNDS = 6
+"""Calls of a session at once, and how often before it leaves its own scope or enters one."""
 
 RAN = {HookOutcome.PROCEEDED, HookOutcome.MODIFIED}
 
@@ -53,7 +55,7 @@ class Crowd:
         chance = random.Random(f"{self._seed}/{number}")
         name, tenant = f"{self._seed}-{number}", TENANTS[number % len(TENANTS)]
         with self._hooks.session(name, tenant=tenant):
-            while batch := list(islice(self._numbers, AT_ONCE)):
+            while batch := list(islice(self._numbers, AT_ONCE * ROUNDS)):
                 await self._batch(batch, name, tenant, chance)
 
     async def _batch(self, batch: list[int], name: str, tenant: str, chance: random.Random) -> None:
@@ -64,10 +66,11 @@ class Crowd:
                 await stack.enter_async_context(
                     self._hooks.plugin_scope(self._own_hook(own, name, tenant))
                 )
-            async with asyncio.TaskGroup() as tasks:
-                for _ in batch:
-                    scopes = tuple(scope for scope in SCOPES if chance.random() < 0.5)
-                    tasks.create_task(self._call(name, tenant, scopes, own))
+            for first in range(0, len(batch), AT_ONCE):
+                async with asyncio.TaskGroup() as tasks:
+                    for _ in batch[first : first + AT_ONCE]:
+                        scopes = tuple(scope for scope in SCOPES if chance.random() < 0.5)
+                        tasks.create_task(self._call(name, tenant, scopes, own))
 
     def _own_hook(self, own: str, name: str, tenant: str) -> object:
         @hook(TYPE, mode=PluginMode.TRANSFORM, name="own", priority=30)
@@ -90,7 +93,7 @@ class Crowd:
                 )
         except sidehook.HookError as error:
             self.found["failed"] += 1
-            print("FAILED", error, flush=True)
+            tell(f"FAILED {error}")
             return
         self.found["calls"] += 1
         self.found["own_scope"] += bool(own)
@@ -118,7 +121,7 @@ async def main(target: str, calls: int, seed: int) -> None:
         await hooks.connect()
         crowd = Crowd(hooks, calls, seed)
         await crowd.run()
-    print("RESULT", json.dumps(crowd.found), flush=True)
+    tell(f"RESULT {json.dumps(crowd.found)}")
 
 
 if __name__ == "__main__":

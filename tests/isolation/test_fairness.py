@@ -16,30 +16,32 @@ from tests.e2e.processes import Process, Sidecar
 from tests.isolation.conftest import Say
 from tests.repository import ROOT
 
-CAPACITY = 64.0
+CAPACITY = 24.0
 """Runs per second: so many at once as the limit says, each of which takes its time."""
 
-SECONDS = 8.0
+SECONDS = 10.0
 WARM_UP = 3.0
+"""Long enough for every run to end that began before the other tenant came."""
+
 LEAST = 0.8
 
 SLEEPING = """
     import asyncio
     from sidehook import hook
 
-    @hook("mine", timeout=4)
+    @hook("mine", timeout=6)
     async def sleep(payload, ctx):
         await asyncio.sleep({seconds})
 """
 
 LIMITED_BY = {
     "a worker's limit": (
-        "hook_types: [{name: mine}]\nworkers: [{name: worker, max_in_flight: 8}]",
-        8 / CAPACITY,
+        "hook_types: [{name: mine}]\nworkers: [{name: worker, max_in_flight: 4}]",
+        4 / CAPACITY,
     ),
     "the sidecar's limit": (
-        "hook_types: [{name: mine}]\nlimits: {max_in_flight: 64}",
-        64 / CAPACITY,
+        "hook_types: [{name: mine}]\nlimits: {max_in_flight: 48}",
+        48 / CAPACITY,
     ),
 }
 
@@ -57,7 +59,7 @@ def a_caller(
     command = (sys.executable, "-m", "tests.isolation.caller", sidecar.calls[0], tenant)
     process = Process(
         tenant,
-        (*command, str(rate), str(seconds)),
+        (*command, str(rate), str(WARM_UP), str(seconds)),
         {**environment, "PYTHONPATH": str(ROOT)},
     )
     processes.append(process)
@@ -109,7 +111,7 @@ async def test_a_tenant_at_ten_times_the_capacity_leaves_another_most_of_its_rat
             seconds=SECONDS + 2 * WARM_UP,
         )
         await greedy.line("CALLING")
-        await sidecar.until_metric("sidehook_calls_in_flight", 64)
+        await sidecar.until_metric("sidehook_calls_in_flight", 24)
         result = await modest()
         assert "SENT" not in greedy.log, "the greedy tenant called all the while"
         say(f"    greedy beside it: {await result_of(greedy)}")

@@ -229,15 +229,18 @@ class Attempt:
             if link is None:
                 return unreachable(self.hook.worker) if failure is None else failure
             self._tried += (link.link_id,)
-            ticket = self._services.breakers.enter(link, self.hook, self._services.clock.time())
+            now = self._services.clock.time()
+            ticket = self._services.breakers.enter(link, self.hook, now)
             if ticket is None:
                 failure = circuit_open(self.hook.worker, self.hook.name, link.instance)
                 continue
             outcome = link.send(self._timed(), self)
             if not isinstance(outcome, HookFailure):
                 self._handle, self.link, self._ticket = outcome, link, ticket
-                self._called_at = self._services.clock.time()
-                self._tell_wait()
+                self._called_at = now
+                if self._waits_since is not None:
+                    self._services.observer.run_waited(self.hook, now - self._waits_since)
+                    self._waits_since = None
                 self._owner.run_sent(self, link)
                 return None
             self._services.breakers.abandoned(link, self.hook, ticket)
@@ -269,13 +272,6 @@ class Attempt:
         self._patient.run_waits(self)
         services.turnstile.wait(self._place, links)
         return None
-
-    def _tell_wait(self) -> None:
-        """The run is sent; whoever counts hears how long it had waited, if it had."""
-        if self._waits_since is not None:
-            seconds = self._services.clock.time() - self._waits_since
-            self._waits_since = None
-            self._services.observer.run_waited(self.hook, seconds)
 
     def _timed(self) -> RunRequest:
         """The request, with the time that has passed since it was made taken off."""

@@ -99,6 +99,7 @@ class Dispatcher:
         self.detached: Final = DetachedQueue(self._services, self._limits.detached)
         self._calls: dict[CallDriver, str] = {}
         self._shares = FairShare()
+        self._looked_at: Snapshot | None = None
         self._all_answered = Waiter(self._services.sweeper, lambda: not self._calls)
         self._draining = False
 
@@ -155,8 +156,14 @@ class Dispatcher:
         return _ANSWERED
 
     def look_again(self) -> None:
-        """The registry has changed: runs that wait may find an instance now, or none."""
-        self._turnstile.look_again()
+        """The registry may have changed: runs that wait may find an instance now, or none.
+
+        Called again for the same snapshot, as for each of its effects, it does nothing.
+        """
+        snapshot = self._services.registry()
+        if snapshot is not self._looked_at:
+            self._looked_at = snapshot
+            self._turnstile.look_again()
 
     def stop_accepting(self) -> None:
         """Refuses calls from now on. Those under way go on."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from sidehook._call import CallContext, CallRequest
@@ -34,6 +36,12 @@ def a_call(
     )
 
 
+def change(bench: Bench, **parts: object) -> None:
+    """Puts another snapshot in force, as an operator or a worker does."""
+    bench.registry = replace(bench.registry, **parts)  # type: ignore[arg-type]  # the tests name parts
+    bench.dispatcher.look_again()
+
+
 def answer_all(bench: Bench) -> list[str]:
     """Answers run after run until none is under way; the calls in the order they were sent."""
     while running := [run for link in bench.links.values() for run in link.under_way]:
@@ -63,11 +71,9 @@ def test_the_operator_s_limit_holds_beside_the_instance_s_own_and_may_change() -
     for number in range(5):
         a_call(bench, f"call-{number}")
     assert bench.link.in_flight == 1
-    bench.registry.caps["w"] = 2
-    bench.dispatcher.look_again()
+    change(bench, caps={"w": 2})
     assert bench.link.in_flight == 2
-    bench.registry.caps["w"] = 100
-    bench.dispatcher.look_again()
+    change(bench, caps={"w": 100})
     assert bench.link.in_flight == 3
 
 
@@ -262,8 +268,7 @@ def test_runs_that_wait_go_to_a_link_that_comes() -> None:
     newcomer = FakeLink("two")
     newcomer.max_in_flight = 5
     bench.table.add(newcomer)
-    bench.registry.serving["w"] = ("one", "two")
-    bench.dispatcher.look_again()
+    change(bench, serving={"w": ("one", "two")})
     assert [run.request.call_id for run in newcomer.runs] == ["call-1", "call-2"]
 
 
