@@ -14,7 +14,7 @@ FLOOR_BIN := .venv-floor/bin
 MELLEA_PYTHON := .venv-mellea/bin/python
 
 # The suites that are too long for `make test`, in the order in which `make ci` runs them.
-LONG_SUITES := laws test-slow test-floor test-mellea demo e2e-polyglot
+LONG_SUITES := laws test-slow test-floor test-mellea demo e2e-polyglot isolation
 
 # What is tested on the oldest dependencies: everything that needs only the client distribution.
 FLOOR_TESTS := tests/contract tests/client tests/unit/client tests/unit/worker tests/unit/testing tests/worker \
@@ -64,7 +64,8 @@ check: format-check lint types imports buf proto-check test ## Everything that a
 
 .PHONY: ci
 ci: sync ## `make check`, then the long suites, then a table of minutes
-	@CHAINS=$(or $(CHAINS),50000) $(BIN)/python tools/run_suites.py check $(LONG_SUITES)
+	@CHAINS=$(or $(CHAINS),50000) CALLS=$(or $(CALLS),20000) \
+		$(BIN)/python tools/run_suites.py check $(LONG_SUITES)
 
 .PHONY: clean
 clean: ## Remove the environments and what tools left behind
@@ -159,6 +160,10 @@ test-slow: sync ## The tests that `make test` leaves out because they take minut
 .PHONY: e2e-polyglot
 e2e-polyglot: sync ## Workers in Go and TypeScript without an SDK, alone and in one pipeline with Python's
 	@$(BIN)/pytest -m polyglot tests/polyglot
+
+.PHONY: isolation
+isolation: sync ## What one tenant leaves another under load, and that no call meets another's (CALLS=100000)
+	@CALLS=$(or $(CALLS),100000) $(BIN)/pytest -q tests/isolation
 
 # Environments. Each has a stamp that is newer than everything it was made from.
 

@@ -186,6 +186,10 @@ SHOWN: Mapping[int, Clauses] = {
             "e2e/test_over_tcp.py::test_a_failure_of_a_worker_of_stock_stubs_has_the_class_that_the_contract_says",
             "transport/test_dial.py::test_the_status_of_a_single_run_is_a_failure_that_repeats_no_text_of_the_worker",
         ),
+        "what may decide is never shed, and fails as overloaded": (
+            "unit/pipeline/test_shedding.py::test_what_may_decide_the_call_is_never_shed",
+            "unit/dispatch/test_turnstile.py::test_a_full_queue_fails_the_next_guard_as_overloaded",
+        ),
         "a failure is never a block": (
             "e2e/test_five_modes.py::test_a_failing_guard_fails_the_call_and_is_no_violation",
             "e2e/test_unary_invoke.py::test_a_failure_is_a_status_with_one_error_info_and_the_receipt",
@@ -230,6 +234,9 @@ SHOWN: Mapping[int, Clauses] = {
         "time in a queue counts": (
             "unit/worker/test_dispatch.py::test_time_that_runs_out_in_the_queue_is_overload_and_nothing_is_called",
             "unit/dispatch/test_detached.py::test_the_time_of_an_event_runs_in_the_queue_too_and_is_overloaded_there",
+            "unit/dispatch/test_turnstile.py::test_the_time_in_the_queue_counts_and_expiring_there_is_overloaded",
+            "unit/pipeline/test_shedding.py::test_a_run_that_was_never_sent_expires_as_overloaded",
+            "e2e/test_overload.py::test_a_guard_whose_turn_never_comes_fails_as_overloaded",
         ),
         "observers have a share": (
             "unit/pipeline/test_failures_and_time.py::test_an_observer_cannot_starve_a_gate",
@@ -267,6 +274,10 @@ SHOWN: Mapping[int, Clauses] = {
         "cooperative for blocking ones": (
             "unit/worker/test_dispatch.py::test_a_cancelled_blocking_handler_is_told_and_keeps_its_thread_until_it_returns",
             "unit/worker/test_threads.py::test_a_cancelled_function_keeps_its_slot_until_it_returns",
+        ),
+        "the slot stays busy": (
+            "transport/test_attach.py::test_a_cancelled_run_holds_its_place_until_the_worker_says_it_has_ended",
+            "unit/local/test_link.py::test_a_run_that_is_cancelled_never_answers_and_holds_its_place_until_it_has_ended",
         ),
     },
     20: {
@@ -316,6 +327,7 @@ SHOWN: Mapping[int, Clauses] = {
         ),
         "two sessions never fire each other's hooks": (
             "e2e/test_scopes.py::test_two_hundred_sessions_never_fire_each_others_hooks",
+            "isolation/test_cross_fires.py::test_no_answer_is_mixed_up_and_no_hook_fires_outside_its_scope",
             "transport/test_attach.py::test_two_scopes_have_handles_of_their_own_and_never_fire_each_other",
         ),
     },
@@ -496,6 +508,11 @@ SHOWN: Mapping[int, Clauses] = {
         "bounded, the newest is dropped and counted": (
             "unit/dispatch/test_detached.py::test_a_full_queue_drops_the_newest_and_the_receipt_says_shed",
             "e2e/test_receipts_add_up.py::test_events_that_a_full_queue_drops_are_in_receipt_and_counter",
+        ),
+        "a drop is shed and counted, also when the sidecar is near its limit": (
+            "unit/dispatch/test_shedding.py::test_telemetry_goes_first_then_observers_and_guards_never",
+            "unit/dispatch/test_shedding.py::test_the_receipt_says_why_and_the_loss_of_telemetry_is_counted",
+            "e2e/test_overload.py::test_a_sidecar_near_its_limit_sheds_observers_then_refuses_and_guards_still_decide",
         ),
         "a stop delivers what it can and reports the rest": (
             "e2e/test_stop.py::test_a_call_under_way_is_finished",

@@ -28,7 +28,7 @@ from sidehook._manifest import Limits
 from sidehook_server.config.load import load as load_file
 from sidehook_server.config.model import Config
 from sidehook_server.dispatch.detached_limits import detached_limits
-from sidehook_server.dispatch.dispatcher import Dispatcher, DispatchLimits, DrainReport
+from sidehook_server.dispatch.dispatcher import Dispatcher, DrainReport
 from sidehook_server.dispatch.links import LinkTable
 from sidehook_server.dispatch.observers import Observers
 from sidehook_server.journal.file import JournalFile
@@ -122,9 +122,7 @@ class Sidecar:
                 if self._decisions is None
                 else Observers(self._metrics, self._decisions)
             ),
-            limits=DispatchLimits(
-                calls=config.limits.max_in_flight, detached=detached_limits(config)
-            ),
+            detached=detached_limits(config),
             journal=journal,
         )
         self._live_list = LiveList(
@@ -145,6 +143,7 @@ class Sidecar:
             refused=self._metrics.registration_refused,
         )
         self._registry.subscribe(self._effects)
+        self._registry.subscribe(lambda _: self._dispatcher.look_again())
         self._refresh_is_due = False
         self._limits = Limits(max_message_bytes=config.largest_payload_bytes + _ENVELOPE_BYTES)
         self._local = Local(
@@ -352,7 +351,6 @@ class Sidecar:
     def _configure(self, config: Config) -> None:
         """Put a configuration in force, between two calls."""
         self._registry.apply(transitions.configured(self._registry.current, config))
-        self._dispatcher.limit_calls(config.limits.max_in_flight)
         self._dispatcher.detached.limit_runs(detached_limits(config).hook_runs)
         self._outward.follow(config)
         if self._decisions is not None:

@@ -112,11 +112,13 @@ def observes(hook: HookCase) -> bool:
 class Story:
     """What becomes of one run when nothing ends the call before: moments on the clock.
 
+    `called` is from when on it does not wait any more, in the eyes of the sidecar.
     `failure` is None when it is answered at `over`. `cuts` are when it asked for more time
     than it got.
     """
 
     sent: float
+    called: float
     over: float
     failure: tuple[FailureClass, str] | None
     cuts: tuple[float, ...]
@@ -126,9 +128,10 @@ def story(hook: HookCase, start: float, until: float, limit: float) -> Story:
     """A run from its start on: it has until `until`, or when it asks for more until `limit`."""
     trip = hook.trip
     if trip.refused is not None:
-        return Story(inf, start, (trip.refused, "REFUSED"), ())
+        return Story(inf, inf, start, (trip.refused, "REFUSED"), ())
     sent = inf if trip.sent is None else start + trip.sent
     begun = inf if trip.begins is None else sent + trip.begins
+    called = begun if trip.tells else sent
     cuts = []
     for number, extra in enumerate(hook.asks):
         asks = begun + ASKS_AFTER + number * ASKS_AGAIN_AFTER
@@ -141,10 +144,11 @@ def story(hook: HookCase, start: float, until: float, limit: float) -> Story:
     answers = inf if isinstance(hook.says, Silent) else begun + hook.delay
     if answers < until:
         failure = (hook.says.kind, "BROKE") if isinstance(hook.says, Breaks) else None
-        return Story(sent, answers, failure, tuple(cuts))
-    if trip.tells and sent < until <= begun:
-        return Story(sent, until, (FailureClass.OVERLOADED, "EXPIRED_IN_QUEUE"), tuple(cuts))
-    return Story(sent, until, (FailureClass.TIMEOUT, "HOOK_TIMEOUT"), tuple(cuts))
+        return Story(sent, called, answers, failure, tuple(cuts))
+    if until <= called:
+        failure = (FailureClass.OVERLOADED, "EXPIRED_IN_QUEUE")
+        return Story(sent, called, until, failure, tuple(cuts))
+    return Story(sent, called, until, (FailureClass.TIMEOUT, "HOOK_TIMEOUT"), tuple(cuts))
 
 
 class Reference:
@@ -287,7 +291,7 @@ class Reference:
             if observes(hook):
                 self.spent_by_observers += self.now - start
             if self.stop <= run.over:
-                self.cancelled(hook, took)
+                self.cancelled(hook, run, took)
                 raise self.stopped(hook)
             self.ended(hook, run, took)
 
@@ -301,9 +305,9 @@ class Reference:
                 if run is not None:
                     runs.append((hook, run))
         except Ended:
-            for hook, _ in runs:
+            for hook, run in runs:
                 del self.result.seen[hook.name]
-                self.cancelled(hook, None)
+                self.cancelled(hook, run, None)
             raise
         order = {hook.name: number for number, (hook, _) in enumerate(runs)}
         waiting = sorted(runs, key=lambda it: (it[1].over, order[it[0].name]))
@@ -335,7 +339,7 @@ class Reference:
             sent = run.sent < self.now or (run.sent == start and started)
             took = self.now - start if sent else None
             self.travelled(hook, run, took)
-            self.cancelled(hook, took)
+            self.cancelled(hook, run, took)
 
     def settle(self, hooks: list[HookCase], start: float) -> None:
         """Keep the state of a parallel phase in plan order, or nothing of it."""
@@ -498,9 +502,12 @@ class Reference:
         self.state = after
         return True
 
-    def cancelled(self, hook: HookCase, took: float | None) -> None:
-        """The call ended while the hook ran."""
-        late = FailureClass.TIMEOUT if self.now >= self.expires else None
+    def cancelled(self, hook: HookCase, run: Story, took: float | None) -> None:
+        """The call ended while the hook ran, or waited for its turn."""
+        late = None
+        if self.now >= self.expires:
+            waits = took is None or self.now <= run.called
+            late = FailureClass.OVERLOADED if waits else FailureClass.TIMEOUT
         self.write(hook, HookOutcome.CANCELLED, took, kind=late)
 
     def malformed(

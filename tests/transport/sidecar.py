@@ -67,6 +67,7 @@ class Sidecar:
             clock=asyncio.get_running_loop(),
             observer=self.seen,
         )
+        self.holder.subscribe(lambda _: self.dispatcher.look_again())
 
     def start(
         self, *, call_id: str = "call-1", handles: tuple[str, ...] = (), **texts: str

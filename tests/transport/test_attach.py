@@ -270,16 +270,54 @@ async def test_a_worker_gets_no_more_runs_at_once_than_it_asked_for(
 ) -> None:
     await worker.attach(a_manifest(limits=Limits(max_in_flight=2)))
     answers = [sidecar.start(call_id=f"call-{number}")[1] for number in range(3)]
-    third = await answers[2]
-    assert third.receipt.lines[0].failure_class is FailureClass.OVERLOADED
-    assert isinstance(third.outcome, CallFailure)
-    assert not third.outcome.started
-    identity, _ = await worker.run()
-    await worker.answer(identity)
+    runs = [await worker.run() for _ in range(2)]
+    assert [run.call_id for _, run in runs] == ["call-0", "call-1"]
+    assert sidecar.dispatcher.runs_waiting == {"w": 1}
+    await worker.answer(runs[0][0])
     await answers[0]
-    sidecar.start(call_id="call-3")
+    assert (await worker.run())[1].call_id == "call-2"
+    assert not sidecar.dispatcher.runs_waiting
+
+
+async def test_a_cancelled_run_holds_its_place_until_the_worker_says_it_has_ended(
+    sidecar: Sidecar, worker: AttachedWorker
+) -> None:
+    await worker.attach(a_manifest(limits=Limits(max_in_flight=1)))
+    handle, _ = sidecar.start()
+    identity, _ = await worker.run()
+    sidecar.start(call_id="call-2")
+    handle.cancel()
+    assert (await worker.expect(RunTag.CANCEL)).id == identity
+    assert sidecar.dispatcher.runs_waiting == {"w": 1}
+    await worker.send(Frame(identity, EventTag.END, b""))
+    assert (await worker.run())[1].call_id == "call-2"
+
+
+async def test_a_worker_that_never_says_that_a_cancelled_run_has_ended_gets_more_all_the_same(
+    sidecar: Sidecar, worker: AttachedWorker
+) -> None:
+    await worker.attach(a_manifest(limits=Limits(max_in_flight=1)))
+    handle, _ = sidecar.start()
     await worker.run()
-    assert (await worker.run())[1].call_id == "call-3"
+    sidecar.start(call_id="call-2")
+    handle.cancel()
+    await worker.expect(RunTag.CANCEL)
+    assert (await worker.run())[1].call_id == "call-2"
+
+
+async def test_runs_that_wait_go_to_a_replica_that_comes(
+    sidecar: Sidecar, worker: AttachedWorker, target: str
+) -> None:
+    manifest = a_manifest(limits=Limits(max_in_flight=1))
+    await worker.attach(manifest)
+    answers = [sidecar.start(call_id=f"call-{number}")[1] for number in range(2)]
+    await worker.run()
+    async with AttachedWorker(target) as replica:
+        await replica.attach(a_manifest(instance="i2", limits=Limits(max_in_flight=1)))
+        identity, run = await replica.run()
+        assert run.call_id == "call-1"
+        await replica.answer(identity)
+        assert (await answers[1]).receipt.lines[0].instance == "i2"
 
 
 async def test_a_run_larger_than_the_worker_takes_is_not_sent(

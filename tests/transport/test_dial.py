@@ -218,12 +218,12 @@ async def test_single_runs_keep_to_the_worker_s_limits(sidecar: Sidecar, address
         await sidecar.connected()
         large = await sidecar.invoke(model_options=f'"{"x" * 20_000}"')
         assert large.receipt.lines[0].code == "RUN_TOO_LARGE"
-        _, first = sidecar.start()
-        second = await sidecar.invoke()
-        assert second.receipt.lines[0].failure_class is FailureClass.OVERLOADED
+        answers = [sidecar.start(call_id=f"call-{number}")[1] for number in range(3)]
+        await held.entered.wait()
+        assert sidecar.dispatcher.runs_waiting == {"w": 2}
         held.go_on.set()
-        assert isinstance((await first).outcome, Proceed)
-        assert isinstance((await sidecar.invoke()).outcome, Proceed)
+        for answer in answers:
+            assert isinstance((await answer).outcome, Proceed)
 
 
 async def test_a_run_whose_replica_is_gone_before_it_was_sent_goes_to_the_other(

@@ -99,7 +99,7 @@ class LocalSidecar(Link):
         self, settings: Settings, tally: Tally, loop: asyncio.AbstractEventLoop, setup: Setup
     ) -> None:
         from sidehook_server.dispatch.detached_limits import detached_limits
-        from sidehook_server.dispatch.dispatcher import Dispatcher, DispatchLimits
+        from sidehook_server.dispatch.dispatcher import Dispatcher
         from sidehook_server.dispatch.links import LinkTable
         from sidehook_server.ops.clock import MonotonicClock
         from sidehook_server.registry import transitions
@@ -118,10 +118,9 @@ class LocalSidecar(Link):
             registry=lambda: self._registry.current,
             links=self._table,
             clock=MonotonicClock(loop),
-            limits=DispatchLimits(
-                calls=setup.config.limits.max_in_flight, detached=detached_limits(setup.config)
-            ),
+            detached=detached_limits(setup.config),
         )
+        self._registry.subscribe(lambda _: self._dispatcher.look_again())
         self._publish()
 
     def start(self) -> None:

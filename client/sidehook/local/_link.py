@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+from collections.abc import Callable
 from functools import partial
 from typing import Final, Protocol
 
@@ -62,15 +63,21 @@ class LocalLink:
         self._context = context
         # A run that was cancelled has no sink any more, and is owned until it has ended.
         self._runs: dict[asyncio.Task[HookResult], Sink | None] = {}
+        self._released: Callable[[], None] = _nobody_waits
+
+    @property
+    def max_in_flight(self) -> int:
+        """How many runs the worker takes at once."""
+        return self.manifest.limits.max_in_flight
 
     @property
     def in_flight(self) -> int:
-        """Runs that are neither answered nor cancelled."""
-        return sum(sink is not None for sink in self._runs.values())
+        """Runs that have not ended, cancelled ones whose handler goes on included."""
+        return len(self._runs)
 
     def send(self, run: RunRequest, sink: Sink) -> LocalRun | HookFailure:
         """Start one run, or say why there is no room for it."""
-        limit = self.manifest.limits.max_in_flight
+        limit = self.max_in_flight
         if len(self._runs) >= limit:
             return HookFailure(
                 failure_class=FailureClass.OVERLOADED,
@@ -84,6 +91,10 @@ class LocalLink:
         # Not in the coroutine: one that is cancelled before its first step never runs at all.
         task.add_done_callback(self._ended)
         return LocalRun(partial(self._cancel, task))
+
+    def on_release(self, callback: Callable[[], None]) -> None:
+        """Call back whenever a run has ended."""
+        self._released = callback
 
     def notify(self, notice: Notice) -> None:
         """Leave a word in the worker's log."""
@@ -121,6 +132,7 @@ class LocalLink:
 
     def _ended(self, task: asyncio.Task[HookResult]) -> None:
         sink = self._runs.pop(task)
+        self._released()
         error = None if task.cancelled() else task.exception()
         if error is not None:
             _log.error("run_broke worker=%s", self.worker, exc_info=error)
@@ -135,6 +147,10 @@ class LocalLink:
             message="the worker's own code failed",
         )
         sink.failed(failure, sent=True)
+
+
+def _nobody_waits() -> None:
+    """Until dispatch wants to know, there is nobody to tell."""
 
 
 class LocalRun:

@@ -50,6 +50,7 @@ def _found(config: Config) -> Iterator[tuple[str, str]]:
     yield from _times(config)
     yield from _journal(config.detached)
     yield from _decision_log(config)
+    yield from _overload(config)
     for worker in config.workers.values():
         yield from _worker(worker, config)
 
@@ -125,6 +126,17 @@ def _decision_log(config: Config) -> Iterator[tuple[str, str]]:
         yield from _declared(f"{path}.type", show.hook_type, config)
         if both := ", ".join(sorted(show.fields & show.hash)):
             yield f"{path}.hash", f"{both} stands in `fields` too; keep one of the two"
+
+
+def _overload(config: Config) -> Iterator[tuple[str, str]]:
+    overload = config.overload
+    if overload.shed_observers_at < overload.shed_detached_at:
+        yield (
+            "overload.shed_observers_at",
+            f"{overload.shed_observers_at:g} is under the shed_detached_at of "
+            f"{overload.shed_detached_at:g}, and FIRE_AND_FORGET hooks go first; use as much or "
+            "more",
+        )
 
 
 def _worker(worker: WorkerConfig, config: Config) -> Iterator[tuple[str, str]]:

@@ -16,6 +16,7 @@ from sidehook._manifest import ErrorPolicy
 from sidehook._tls import Tls
 from sidehook._types import Mode, OnRejected
 from sidehook_server.pipeline.breaker import BreakerSettings
+from sidehook_server.pipeline.load import LoadLimits
 from sidehook_server.pipeline.model import CallSettings
 
 KIB = 1024
@@ -206,7 +207,8 @@ class WorkerConfig:
     `tenant` and `on_downgrade` None: what the manifest, and the general setting, say.
     Only those may register under the name: `uid`: processes of this user; `token_sha256`:
     those with the token of this digest; `certificate`: those whose certificate names this.
-    `tls`: how the target is dialled, None for in plain text.
+    `tls`: how the target is dialled, None for in plain text. `max_in_flight`: how many
+    runs each instance gets at once, None for as many as it takes.
     """
 
     name: str
@@ -219,6 +221,7 @@ class WorkerConfig:
     uid: int | None = None
     token_sha256: str | None = None
     certificate: str | None = None
+    max_in_flight: int | None = None
     hooks: tuple[HookConfig, ...] = ()
 
     def hook(self, name: str) -> HookConfig | None:
@@ -233,6 +236,7 @@ class LimitsConfig:
     max_payload_bytes: int = 16 * MIB
     max_state_bytes: int = 64 * KIB
     max_in_flight: int = 4096
+    worker_queue: int = 1024
     default_budget: float = 10.0
     margin: float = 0.020
     observer_share: float = 0.2
@@ -287,6 +291,14 @@ class DecisionLogConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OverloadConfig:
+    """From which share of `limits.max_in_flight` on hooks that only observe are shed."""
+
+    shed_detached_at: float = 0.8
+    shed_observers_at: float = 0.9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """Everything an operator can say. `source` names the file, empty for none.
 
@@ -303,6 +315,7 @@ class Config:
     worker_sockets: str | None = None
     limits: LimitsConfig = field(default_factory=LimitsConfig)
     detached: DetachedConfig = field(default_factory=DetachedConfig)
+    overload: OverloadConfig = field(default_factory=OverloadConfig)
     breaker: BreakerSettings = field(default_factory=BreakerSettings)
     payload_on_block: bool = False
     on_downgrade: OnDowngrade = OnDowngrade.REFUSE
@@ -322,6 +335,12 @@ class Config:
             max_state_bytes=limits.max_state_bytes,
             max_extension=limits.max_extension,
             breaker=self.breaker,
+            load=LoadLimits(
+                calls=limits.max_in_flight,
+                worker_queue=limits.worker_queue,
+                shed_detached_at=self.overload.shed_detached_at,
+                shed_observers_at=self.overload.shed_observers_at,
+            ),
         )
 
     @property

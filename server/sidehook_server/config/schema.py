@@ -23,6 +23,7 @@ from sidehook_server.config.model import (
     LimitsConfig,
     Listen,
     ListenTls,
+    OverloadConfig,
     ShowConfig,
     WorkerConfig,
 )
@@ -263,6 +264,13 @@ WORKER: Final = Section(
             "common name of a certificate that has none. Needs `listen.tls.client_ca`.",
         ),
         Key(
+            "max_in_flight",
+            kinds.COUNT,
+            "Runs that each of its instances gets at once, at most. What an instance itself says "
+            "of its limit holds too; more runs wait for their turn.",
+            default="what the instance takes",
+        ),
+        Key(
             "hooks",
             ListOfSections(HOOK),
             "Your word on single hooks of the worker.",
@@ -392,7 +400,19 @@ LIMITS: Final = Section(
             "The largest payload of a call; a larger one is refused before any hook runs.",
         ),
         Key("max_state_bytes", kinds.SIZE, "The largest state that a session carries."),
-        Key("max_in_flight", kinds.COUNT, "Calls under way at once; one more is refused."),
+        Key(
+            "max_in_flight",
+            kinds.COUNT,
+            "Calls under way at once; one more is refused. Above half of it no tenant gets more "
+            "than its share while others want theirs.",
+        ),
+        Key(
+            "worker_queue",
+            kinds.COUNT,
+            "Runs that wait at once while every instance of their worker is at its limit, for the "
+            "same instances. For one more, an observer is shed; where there is none, whoever has "
+            "most waiting loses its youngest run, which fails as overloaded.",
+        ),
         Key("default_budget", kinds.DURATION, "The time of a call that names none."),
         Key(
             "margin",
@@ -496,6 +516,24 @@ DETACHED: Final = Section(
     ),
     DetachedConfig,
     lambda values: DetachedConfig(**values),
+)
+
+OVERLOAD: Final = Section(
+    (
+        Key(
+            "shed_detached_at",
+            kinds.SHARE,
+            "From this share of `limits.max_in_flight` on, a call that begins sheds its "
+            "FIRE_AND_FORGET hooks. 1 sheds none.",
+        ),
+        Key(
+            "shed_observers_at",
+            kinds.SHARE,
+            "From this share on, it sheds its AUDIT hooks and those in shadow too. 1 sheds none.",
+        ),
+    ),
+    OverloadConfig,
+    lambda values: OverloadConfig(**values),
 )
 
 BREAKER: Final = Section(
@@ -613,6 +651,12 @@ CONFIG: Final = Section(
             "detached",
             DETACHED,
             "Events of FIRE_AND_FORGET hooks, between the verdict and their delivery.",
+        ),
+        Key(
+            "overload",
+            OVERLOAD,
+            "What gives way when the sidecar is near its limit. Hooks that may decide a call never "
+            "do.",
         ),
         Key(
             "breaker",

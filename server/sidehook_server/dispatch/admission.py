@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sidehook._call import CallFailure, CallRequest
+from sidehook_server.dispatch.fair_share import Refusal
 from sidehook_server.dispatch.snapshot import Snapshot
 from sidehook_server.pipeline.answers import size_of
 
@@ -30,15 +31,19 @@ def draining() -> CallFailure:
     )
 
 
-def overloaded(limit: int) -> CallFailure:
-    """Too many calls are under way at once."""
+def overloaded(cause: Refusal, *, limit: int, tenant: str, held: int) -> CallFailure:
+    """Too many calls are under way at once, `held` of them the tenant's."""
+    if cause is Refusal.LIMIT:
+        what = f"{limit} calls are under way, the limit of this sidecar"
+    else:
+        what = (
+            f"{held} calls of tenant {tenant[:_SHOWN]!r} are under way, its share of the "
+            f"{limit} that this sidecar takes while other tenants want theirs"
+        )
     return CallFailure(
         reason="OVERLOADED",
-        message=(
-            f"{limit} calls are under way, the limit of this sidecar; call again later, "
-            "or raise limits.max_in_flight"
-        ),
-        metadata={"limit": str(limit)},
+        message=f"{what}; call again later, or raise limits.max_in_flight",
+        metadata={"cause": cause.value, "limit": str(limit)},
     )
 
 

@@ -67,6 +67,11 @@ class Breakers:
             return _FIRST_TICKET
         return self._watching(watched, lambda breaker: breaker.enter(now))
 
+    def keep_away(self, link: WorkerLink, hook: PlannedHook, now: float) -> bool:
+        """Whether a run of this hook would get no ticket for this link now."""
+        watched = self._find(link, hook)
+        return watched is not None and watched.breaker.keeps_away(now)
+
     def succeeded(self, link: WorkerLink, hook: PlannedHook, ticket: int) -> None:
         """The run with this ticket was answered."""
         watched = self._find(link, hook)

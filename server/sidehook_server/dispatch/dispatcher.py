@@ -7,8 +7,8 @@ import logging
 import random
 import secrets
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from sidehook._call import CallAnswer, CallContext, CallFailure, CallRequest, Receipt
@@ -18,14 +18,18 @@ from sidehook_server.dispatch.breakers import Breakers
 from sidehook_server.dispatch.detached import DetachedQueue, Undelivered
 from sidehook_server.dispatch.detached_limits import DetachedLimits
 from sidehook_server.dispatch.driver import CallDriver, OnAnswer
+from sidehook_server.dispatch.fair_share import FairShare
 from sidehook_server.dispatch.journal import Journal
 from sidehook_server.dispatch.links import LinkTable
 from sidehook_server.dispatch.observer import NullObserver, Observer
 from sidehook_server.dispatch.routing import Router
 from sidehook_server.dispatch.services import Services
+from sidehook_server.dispatch.shedding import Shedding
 from sidehook_server.dispatch.snapshot import Snapshot
 from sidehook_server.dispatch.sweeper import Clock, Sweeper
+from sidehook_server.dispatch.turnstile import Turnstile
 from sidehook_server.dispatch.waiting import Waiter
+from sidehook_server.pipeline.load import Load, load_of
 from sidehook_server.pipeline.model import PlannedHook
 from sidehook_server.pipeline.plan import Plan, overlay
 from sidehook_server.pipeline.run import Call
@@ -41,14 +45,6 @@ class CallHandle(Protocol):
 
         The call is answered all the same, as CANCELLED, for the log and the metrics.
         """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DispatchLimits:
-    """How many calls go on at once, and how much detached work waits."""
-
-    calls: int = 4096
-    detached: DetachedLimits = field(default_factory=DetachedLimits)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,27 +73,35 @@ class Dispatcher:
         links: LinkTable,
         clock: Clock,
         observer: Observer | None = None,
-        limits: DispatchLimits | None = None,
+        detached: DetachedLimits | None = None,
         journal: Journal | None = None,
     ) -> None:
-        limits = limits or DispatchLimits()
-        self._max_calls = limits.calls
         observer = observer or NullObserver()
         self.breakers: Final = Breakers(
             lambda: registry().settings.breaker, random=random.random, observer=observer
         )
         links.on_leave(self.breakers.forget)
+        router = Router(links, cap=lambda worker: registry().max_in_flight(worker))
+        self._turnstile = Turnstile(
+            limit=lambda: registry().settings.load.worker_queue, has_room=router.has_room
+        )
+        links.on_leave(self._turnstile.link_left)
+        links.on_release(self._turnstile.released)
         self._services = Services(
             clock=clock,
             sweeper=Sweeper(clock),
-            router=Router(links),
+            router=router,
             breakers=self.breakers,
+            turnstile=self._turnstile,
+            shedding=Shedding(observer, clock),
             registry=registry,
             observer=observer,
         )
-        self.detached: Final = DetachedQueue(self._services, limits.detached, journal=journal)
+        self.detached: Final = DetachedQueue(self._services, detached, journal=journal)
         self.scope_calls: Final[Counter[tuple[str, str]]] = Counter()
-        self._calls: dict[CallDriver, None] = {}
+        self._calls: dict[CallDriver, str] = {}
+        self._shares = FairShare()
+        self._looked_at: Snapshot | None = None
         self._all_answered = Waiter(self._services.sweeper, lambda: not self._calls)
         self._draining = False
 
@@ -105,6 +109,16 @@ class Dispatcher:
     def in_flight(self) -> int:
         """Calls that are not answered yet."""
         return len(self._calls)
+
+    @property
+    def load(self) -> Load:
+        """The level of load that a call which began now would begin at."""
+        return load_of(len(self._calls), self._services.registry().settings.load)
+
+    @property
+    def runs_waiting(self) -> Mapping[str, int]:
+        """Runs that wait because every instance is at its limit, by worker."""
+        return self._turnstile.waiting
 
     @property
     def draining(self) -> bool:
@@ -146,9 +160,15 @@ class Dispatcher:
         self._refuse(request, CallAnswer(failure, receipt), on_answer)
         return _ANSWERED
 
-    def limit_calls(self, at_once: int) -> None:
-        """Lets so many calls go on at once from now on. Those under way go on, also if more."""
-        self._max_calls = at_once
+    def look_again(self) -> None:
+        """The registry may have changed: runs that wait may find an instance now, or none.
+
+        Called again for the same snapshot, as for each of its effects, it does nothing.
+        """
+        snapshot = self._services.registry()
+        if snapshot is not self._looked_at:
+            self._looked_at = snapshot
+            self._turnstile.look_again()
 
     def stop_accepting(self) -> None:
         """Refuses calls from now on. Those under way go on."""
@@ -182,14 +202,22 @@ class Dispatcher:
 
     def close(self) -> None:
         """Stops the clock; to be called after `drain`."""
+        self._services.shedding.say()
         self._services.sweeper.close()
 
     def _refusal(self, request: CallRequest, snapshot: Snapshot) -> CallFailure | None:
         if self._draining:
             return admission.draining()
-        if len(self._calls) >= self._max_calls:
-            return admission.overloaded(self._max_calls)
-        return admission.refusal(request, snapshot)
+        return self._want_of_room(request, snapshot) or admission.refusal(request, snapshot)
+
+    def _want_of_room(self, request: CallRequest, snapshot: Snapshot) -> CallFailure | None:
+        tenant, limit = request.context.tenant, snapshot.settings.load.calls
+        cause = self._shares.refusal(tenant, limit=limit, now=self._services.clock.time())
+        if cause is None:
+            return None
+        self._services.observer.call_refused(request.hook_type, cause)
+        held = self._shares.held_by(tenant)
+        return admission.overloaded(cause, limit=limit, tenant=tenant, held=held)
 
     def _refuse(self, request: CallRequest, answer: CallAnswer, on_answer: OnAnswer) -> None:
         try:
@@ -212,6 +240,7 @@ class Dispatcher:
             now=self._services.clock.time(),
             unknown_scopes=unknown_scopes,
             lost_handles=lost_handles,
+            load=load_of(len(self._calls), snapshot.settings.load),
         )
         driver = CallDriver(
             call,
@@ -223,7 +252,8 @@ class Dispatcher:
             on_answer=on_answer,
             on_finish=self._finished,
         )
-        self._calls[driver] = None
+        self._calls[driver] = context.tenant
+        self._shares.enter(context.tenant)
         driver.begin()
         return driver
 
@@ -234,7 +264,9 @@ class Dispatcher:
                 self.scope_calls[context.tenant, scope] += 1
 
     def _finished(self, driver: CallDriver) -> None:
-        self._calls.pop(driver, None)
+        tenant = self._calls.pop(driver, None)
+        if tenant is not None:
+            self._shares.leave(tenant)
         self._all_answered.look()
 
 

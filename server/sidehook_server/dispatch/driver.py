@@ -24,6 +24,7 @@ from sidehook_server.pipeline.model import (
     Effect,
     Finish,
     RunFailed,
+    Shed,
     StartRun,
     Tell,
 )
@@ -103,6 +104,19 @@ class CallDriver:
         """A run of this call was handed to a link."""
         self._feed(self._call.sent, attempt.run, link.instance, tells_begin=link.tells_begin)
 
+    def run_waits(self, attempt: Attempt) -> None:
+        """A run of this call waits until an instance has room."""
+        if not self._finished:
+            self._call.waiting(attempt.run)
+
+    def run_has_turn(self, attempt: Attempt) -> None:
+        """An instance may have room for a run of this call that waits."""
+        self._feed(self._resume, attempt)
+
+    def run_shed(self, attempt: Attempt, failure: HookFailure) -> None:
+        """There is no room for a run of this call, which goes on without it."""
+        self._feed(self._call.shed, attempt.run, failure, self._services.clock.time())
+
     def run_begun(self, attempt: Attempt) -> None:
         """The hook of this call is called now."""
         if not self._finished:
@@ -167,6 +181,8 @@ class CallDriver:
                 self._start_run(effect)
             case CancelRun():
                 self._cancel_run(effect.run)
+            case Shed():
+                self._services.shedding.shed(effect.hook)
             case RunFailed():
                 self._blame(effect)
             case Tell():
@@ -188,6 +204,7 @@ class CallDriver:
             snapshot=self._snapshot,
             owner=self,
             services=self._services,
+            patient=self,
         )
         self._attempts[start.run] = attempt
         failure = attempt.begin()
@@ -198,6 +215,17 @@ class CallDriver:
         attempt = self._attempts.get(run)
         if attempt is not None:
             attempt.cancel()
+
+    def _resume(self, attempt: Attempt) -> list[Effect]:
+        """Sends a run whose turn has come, unless its time is over already."""
+        now = self._services.clock.time()
+        effects = self._call.tick(now)
+        if not self._call.awaits(attempt.run):
+            return effects
+        failure = attempt.resume()
+        if failure is None:
+            return effects
+        return effects + self._call.failed(attempt.run, failure, now)
 
     def _blame(self, failed: RunFailed) -> None:
         attempt = self._attempts.get(failed.run)

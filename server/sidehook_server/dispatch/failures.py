@@ -59,6 +59,15 @@ def no_room(worker: str, limit: str) -> HookFailure:
     )
 
 
+def queue_full(worker: str, limit: int) -> HookFailure:
+    """Every instance of the worker is full, and as many runs wait as may, or more pressing ones."""
+    return HookFailure(
+        failure_class=FailureClass.OVERLOADED,
+        code="WORKER_BUSY",
+        message=f"worker {worker} is at its limit, and {limit} runs wait for it",
+    )
+
+
 def too_large(worker: str, size: int, limit: int) -> HookFailure:
     """The run is larger than any message that the worker takes, so that it was not sent."""
     return HookFailure(

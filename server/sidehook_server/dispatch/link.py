@@ -6,6 +6,7 @@ choice of an instance, so the properties must be cheap.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from sidehook._run import HookFailure, HookResult, Notice, RunRequest
@@ -58,8 +59,16 @@ class WorkerLink(Protocol):
         """Whether the worker says when it calls a hook; until then its run waits there."""
 
     @property
+    def max_in_flight(self) -> int:
+        """How many runs the worker takes at once."""
+
+    @property
     def in_flight(self) -> int:
-        """Runs sent and not yet answered, failed or cancelled."""
+        """Runs that hold a place with the worker.
+
+        From being sent until they are answered or have failed; a cancelled one until its
+        worker lets go of it, as far as the link can tell.
+        """
 
     @property
     def healthy(self) -> bool:
@@ -75,6 +84,12 @@ class WorkerLink(Protocol):
         A failure instead of a handle means that the run was not sent, and that the
         sink is not used: the link is closed (UNREACHABLE), or the worker's limits
         leave no room (OVERLOADED).
+        """
+
+    def on_release(self, callback: Callable[[], None]) -> None:
+        """Calls back whenever a run holds its place no longer, before its sink is told.
+
+        For one callback, which must not raise. Not called for a link that closes.
         """
 
     def notify(self, notice: Notice) -> None:

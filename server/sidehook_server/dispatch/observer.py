@@ -7,6 +7,7 @@ from typing import Protocol
 
 from sidehook._call import CallAnswer, CallRequest
 from sidehook._types import FailureClass
+from sidehook_server.dispatch.fair_share import Refusal
 from sidehook_server.pipeline.breaker import BreakerState
 from sidehook_server.pipeline.model import PlannedHook
 
@@ -29,6 +30,8 @@ class DetachedLoss(StrEnum):
     """The queue was full."""
     JOURNAL = "journal"
     """It could not be written to the journal, or not in time."""
+    SATURATED = "saturated"
+    """The sidecar was near its limit when its call began."""
     EXPIRED = "expired"
     """Its time ran out in the queue."""
     UNREACHABLE = "unreachable"
@@ -61,6 +64,15 @@ class Observer(Protocol):
 
     def call_finished(self, request: CallRequest, answer: CallAnswer, seconds: float) -> None:
         """A call was answered, refused ones too; its receipt has the fate of each hook."""
+
+    def call_refused(self, hook_type: str, cause: Refusal) -> None:
+        """A call was refused for want of room, besides being finished."""
+
+    def run_waited(self, hook: PlannedHook, seconds: float) -> None:
+        """A run was sent after it had waited for an instance with room."""
+
+    def run_turned_away(self, hook: PlannedHook) -> None:
+        """A run could not even wait, because too many did."""
 
     def guard_missed(self, hook_type: str, cause: GuardMissed, *, count: int = 1) -> None:
         """Guards did not run when they should have."""
@@ -109,6 +121,15 @@ class NullObserver:
     """Takes note of nothing."""
 
     def call_finished(self, request: CallRequest, answer: CallAnswer, seconds: float) -> None:
+        """Ignored."""
+
+    def call_refused(self, hook_type: str, cause: Refusal) -> None:
+        """Ignored."""
+
+    def run_waited(self, hook: PlannedHook, seconds: float) -> None:
+        """Ignored."""
+
+    def run_turned_away(self, hook: PlannedHook) -> None:
         """Ignored."""
 
     def guard_missed(self, hook_type: str, cause: GuardMissed, *, count: int = 1) -> None:

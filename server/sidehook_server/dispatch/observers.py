@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sidehook._call import CallAnswer, CallRequest
 from sidehook._types import FailureClass
+from sidehook_server.dispatch.fair_share import Refusal
 from sidehook_server.dispatch.observer import DetachedLoss, FrameDrop, GuardMissed, Observer
 from sidehook_server.pipeline.breaker import BreakerState
 from sidehook_server.pipeline.model import PlannedHook
@@ -89,3 +90,18 @@ class Observers:
         """The run of a detached event failed, and will be repeated."""
         for each in self._observers:
             each.detached_retried(hook, failure_class)
+
+    def call_refused(self, hook_type: str, cause: Refusal) -> None:
+        """A call was refused for want of room, besides being finished."""
+        for each in self._observers:
+            each.call_refused(hook_type, cause)
+
+    def run_waited(self, hook: PlannedHook, seconds: float) -> None:
+        """A run was sent after it had waited for an instance with room."""
+        for each in self._observers:
+            each.run_waited(hook, seconds)
+
+    def run_turned_away(self, hook: PlannedHook) -> None:
+        """A run could not even wait, because too many did."""
+        for each in self._observers:
+            each.run_turned_away(hook)

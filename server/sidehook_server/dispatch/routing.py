@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from itertools import count
 from typing import Protocol
 
@@ -18,16 +19,28 @@ class Candidates(Protocol):
         """Ids of the links that may run the hook."""
 
 
-class Router:
-    """Chooses the least loaded link; among equals they take turns."""
+@dataclass(frozen=True, slots=True)
+class AllFull:
+    """Every link that could take a run has as many as it takes at once."""
 
-    def __init__(self, links: LinkTable) -> None:
+    links: Sequence[WorkerLink]
+
+
+class Router:
+    """Chooses the least loaded link; among equals they take turns.
+
+    `cap` is the operator's word on how many runs each instance of a worker gets at once,
+    None where there is none. The worker's own word holds in any case.
+    """
+
+    def __init__(self, links: LinkTable, *, cap: Callable[[str], int | None]) -> None:
         self._links = links
+        self._cap = cap
         self._turns = count()
 
     def choose(
         self, hook: PlannedHook, snapshots: Collection[Candidates], *, tried: Collection[str] = ()
-    ) -> WorkerLink | None:
+    ) -> WorkerLink | AllFull | None:
         """A link for the hook that is not among those tried, None when there is none.
 
         The snapshots are asked in turn. The newest one comes first, because it knows
@@ -40,13 +53,22 @@ class Router:
                 return self._least_loaded(open_links)
         return None
 
+    def has_room(self, link: WorkerLink) -> bool:
+        """Whether the link may be given one more run."""
+        cap = self._cap(link.worker)
+        in_flight = link.in_flight
+        return in_flight < link.max_in_flight and (cap is None or in_flight < cap)
+
     def _open(self, link_ids: tuple[str, ...], tried: Collection[str]) -> list[WorkerLink]:
         links = (self._links.get(link_id) for link_id in link_ids if link_id not in tried)
         return [link for link in links if link is not None and link.healthy and not link.draining]
 
-    def _least_loaded(self, links: list[WorkerLink]) -> WorkerLink:
+    def _least_loaded(self, links: list[WorkerLink]) -> WorkerLink | AllFull:
         if len(links) == 1:
-            return links[0]
-        least = min(link.in_flight for link in links)
-        equals = [link for link in links if link.in_flight == least]
+            return links[0] if self.has_room(links[0]) else AllFull(links)
+        free = [link for link in links if self.has_room(link)]
+        if not free:
+            return AllFull(links)
+        least = min(link.in_flight for link in free)
+        equals = [link for link in free if link.in_flight == least]
         return equals[next(self._turns) % len(equals)]

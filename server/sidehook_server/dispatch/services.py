@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from sidehook_server.dispatch.breakers import Breakers
 from sidehook_server.dispatch.observer import Observer
 from sidehook_server.dispatch.routing import Router
+from sidehook_server.dispatch.shedding import Shedding
 from sidehook_server.dispatch.snapshot import Snapshot
 from sidehook_server.dispatch.sweeper import Clock, Sweeper
+from sidehook_server.dispatch.turnstile import Turnstile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """The clock, the way to workers, what keeps runs from them, and who counts.
+    """The clock, the way to workers, what keeps runs from them, where they wait, who counts.
 
     `registry` gives the newest snapshot.
     """
@@ -23,5 +25,7 @@ class Services:
     sweeper: Sweeper
     router: Router
     breakers: Breakers
+    turnstile: Turnstile
+    shedding: Shedding
     registry: Callable[[], Snapshot]
     observer: Observer

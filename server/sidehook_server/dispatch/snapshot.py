@@ -27,6 +27,9 @@ class Snapshot(Protocol):
     def undeclared_allowed(self) -> bool:
         """Whether hook types that nobody declared may be invoked."""
 
+    def max_in_flight(self, worker: str) -> int | None:
+        """How many runs each instance of a worker gets at once, by the operator's word."""
+
     def is_declared(self, hook_type: str) -> bool:
         """Whether the catalogue or the configuration declares the hook type."""
 

@@ -24,6 +24,7 @@ from prometheus_client.registry import Collector
 
 from sidehook._call import CallAnswer, CallFailure, CallRequest, ReceiptLine
 from sidehook._types import FailureClass, HookOutcome
+from sidehook_server.dispatch.fair_share import Refusal
 from sidehook_server.dispatch.observer import DetachedLoss, FrameDrop, GuardMissed
 from sidehook_server.ops.children import Children
 from sidehook_server.ops.decision_log.writer import Loss
@@ -95,6 +96,20 @@ class Metrics:
         self._failures = self._counter(
             "sidehook_call_failures", "Calls that nobody decided.", "hook_type", "reason"
         )
+        self._calls_refused = self._counter(
+            "sidehook_calls_refused", "Calls refused for want of room.", "hook_type", "cause"
+        )
+        self._waits = self._histogram(
+            "sidehook_run_wait_seconds",
+            "How long runs waited for an instance with room; those that did not are not in it.",
+            _SECONDS,
+            *_HOOK,
+        )
+        self._turned_away = self._counter(
+            "sidehook_runs_turned_away",
+            "Runs that could not wait for an instance with room, because too many did.",
+            *_HOOK,
+        )
         self._call_seconds = self._histogram(
             "sidehook_call_seconds", "From a call's arrival to its answer.", _SECONDS, "hook_type"
         )
@@ -137,7 +152,7 @@ class Metrics:
         self._client_dropped = self._counter(
             "sidehook_client_frames_dropped", "Frames of clients that were dropped.", "cause"
         )
-        self._refused = self._counter(
+        self._registrations_refused = self._counter(
             "sidehook_registrations_refused",
             "Manifests that were not accepted, and hooks that were not retired.",
             "reason",
@@ -203,7 +218,7 @@ class Metrics:
 
     def registration_refused(self, reason: RefusalReason) -> None:
         """A registration or a retirement was refused."""
-        self._refused.of(reason).inc()
+        self._registrations_refused.of(reason).inc()
 
     def state_not_kept(self) -> None:
         """What outlives a restart could not be written."""
@@ -246,6 +261,18 @@ class Metrics:
             self._hook_seconds.of(*hook).observe(line.duration)
         if line.failure_class is not None:
             self._hook_failures.of(*hook, line.failure_class).inc()
+
+    def call_refused(self, hook_type: str, cause: Refusal) -> None:
+        """A call was refused for want of room."""
+        self._calls_refused.of(self._names.hook_type(hook_type), cause).inc()
+
+    def run_waited(self, hook: PlannedHook, seconds: float) -> None:
+        """A run was sent after it had waited for an instance with room."""
+        self._waits.of(*self._names.hook(hook.worker, hook.name)).observe(seconds)
+
+    def run_turned_away(self, hook: PlannedHook) -> None:
+        """A run could not even wait, because too many did."""
+        self._turned_away.of(*self._names.hook(hook.worker, hook.name)).inc()
 
     def guard_missed(self, hook_type: str, cause: GuardMissed, *, count: int = 1) -> None:
         """Guards did not run when they should have."""

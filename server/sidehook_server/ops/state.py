@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from prometheus_client.core import GaugeMetricFamily
@@ -14,6 +14,7 @@ from sidehook_server.dispatch.dispatcher import Dispatcher
 from sidehook_server.dispatch.links import LinkTable
 from sidehook_server.ops.decision_log import DecisionLog
 from sidehook_server.ops.health import Health, Probe
+from sidehook_server.ops.metrics import OTHER
 from sidehook_server.ops.reload.reloader import Reloader
 from sidehook_server.registry.model import Registry
 from sidehook_server.rpc.hook_service import HookService
@@ -45,6 +46,8 @@ def state_view(parts: Parts) -> dict[str, JSON]:
         "configuration": parts.reloader.view(),
         "health": {probe.value: parts.health.problem(probe) or "ok" for probe in Probe},
         "calls_in_flight": parts.dispatcher.in_flight,
+        "load": parts.dispatcher.load.name.lower(),
+        "runs_waiting": dict(parts.dispatcher.runs_waiting),
         "call_streams": parts.hook_service.streams,
         "list_holders": parts.live_list.holders,
         "detached": {**_detached_view(parts.dispatcher.detached), "journal": _journal(parts)},
@@ -88,6 +91,11 @@ def gauges(parts: Parts) -> Collection[GaugeMetricFamily]:
     detached = parts.dispatcher.detached
     plain = (
         ("sidehook_calls_in_flight", "Calls not answered yet.", parts.dispatcher.in_flight),
+        (
+            "sidehook_load_level",
+            "0 normal, 1 FIRE_AND_FORGET hooks are shed, 2 AUDIT hooks and shadows too.",
+            parts.dispatcher.load,
+        ),
         ("sidehook_call_streams", "Open streams of calls.", parts.hook_service.streams),
         ("sidehook_list_holders", "Clients that hold the live list.", parts.live_list.holders),
         ("sidehook_list_version", "The version of the live list.", registry.list_version),
@@ -126,7 +134,12 @@ def gauges(parts: Parts) -> Collection[GaugeMetricFamily]:
         ),
     )
     families = [GaugeMetricFamily(name, text, value=value) for name, text, value in plain]
-    return (*families, _connected(registry, parts.links), _configuration(registry))
+    return (
+        *families,
+        _connected(registry, parts.links),
+        _waiting(registry, parts.dispatcher.runs_waiting),
+        _configuration(registry),
+    )
 
 
 def missing_sentences(registry: Registry) -> tuple[str, ...]:
@@ -152,6 +165,19 @@ def _configuration(registry: Registry) -> GaugeMetricFamily:
         "sidehook_config_info", "1, for the configuration in force.", labels=("digest",)
     )
     family.add_metric((registry.config.digest,), 1)
+    return family
+
+
+def _waiting(registry: Registry, runs: Mapping[str, int]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(
+        "sidehook_runs_waiting",
+        "Runs that wait because every instance of their worker is at its limit.",
+        labels=("worker",),
+    )
+    for worker in sorted(registry.workers):
+        family.add_metric((worker,), runs.get(worker, 0))
+    unnamed = sum(count for worker, count in runs.items() if worker not in registry.workers)
+    family.add_metric((OTHER,), unnamed)
     return family
 
 

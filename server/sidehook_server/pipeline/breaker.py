@@ -79,6 +79,12 @@ class Breaker:
             return self._ticket
         return self._ticket if self.state is BreakerState.CLOSED else None
 
+    def keeps_away(self, now: float) -> bool:
+        """Whether `enter` would give no ticket now."""
+        if self.state is BreakerState.OPEN:
+            return now < self.probes_at
+        return self.state is BreakerState.HALF_OPEN
+
     def succeeded(self, ticket: int) -> None:
         """The run was answered."""
         if ticket != self._ticket:

@@ -51,11 +51,20 @@ def timed_out(after: float) -> HookFailure:
 
 
 def expired_in_queue(after: float) -> HookFailure:
-    """The time that the hook had, in seconds, was over before its worker called it."""
+    """The time that the hook had, in seconds, was over before it was called."""
     return HookFailure(
         failure_class=FailureClass.OVERLOADED,
         code="EXPIRED_IN_QUEUE",
-        message=f"its worker did not call it within {after:.3g} s: it waited for its turn",
+        message=f"its turn did not come within {after:.3g} s: it waited for its worker",
+    )
+
+
+def saturated() -> HookFailure:
+    """The sidecar is near its limit, and does without what only observes."""
+    return HookFailure(
+        failure_class=FailureClass.OVERLOADED,
+        code="SATURATED",
+        message="the sidecar was near its limit when the call began, and sheds what only observes",
     )
 
 

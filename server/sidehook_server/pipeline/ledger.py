@@ -76,12 +76,18 @@ class Ledger:
         )
 
     def cancelled(self, running: Running, now: float, *, out_of_time: bool) -> None:
-        """The call ended while the hook ran."""
-        late = FailureClass.TIMEOUT if out_of_time else None
-        self._write(running, HookOutcome.CANCELLED, now, failure_class=late)
+        """The call ended while the hook ran, or waited for its turn."""
+        late = FailureClass.OVERLOADED if running.waits else FailureClass.TIMEOUT
+        self._write(
+            running, HookOutcome.CANCELLED, now, failure_class=late if out_of_time else None
+        )
 
-    def note(self, place: int, outcome: HookOutcome) -> None:
-        """Sets a line with nothing to tell but the outcome."""
+    def shed(self, place: int, why: HookFailure) -> None:
+        """The hook has not run, and not failed either: there was too much to do."""
+        self.note(place, HookOutcome.SHED, code=why.code, message=why.message)
+
+    def note(self, place: int, outcome: HookOutcome, *, code: str = "", message: str = "") -> None:
+        """Sets the line of a hook that had no turn, or was handed to the queue."""
         hook = self._hooks[place]
         self._lines[place] = ReceiptLine(
             hook=hook.name,
@@ -89,6 +95,8 @@ class Ledger:
             mode=hook.mode,
             outcome=outcome,
             shadowed=hook.in_shadow,
+            code=code,
+            message=message,
         )
 
     def may_hold_unredacted(self) -> bool:

@@ -12,6 +12,7 @@ from sidehook._types import FailureClass, Mode, OnError, OnRejected
 from sidehook_server.conditions import Condition
 from sidehook_server.modes import GATES, MODES, ModeRow, Schedule
 from sidehook_server.pipeline.breaker import BreakerSettings
+from sidehook_server.pipeline.load import Load, LoadLimits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,25 @@ class PlannedHook:
         return not self.in_shadow and self.row.schedule is not Schedule.DETACHED
 
     @property
+    def may_be_shed(self) -> bool:
+        """Whether the call goes on the same without it, so that it gives way under load.
+
+        An AUDIT hook whose overload ends the call, by the operator's word or its
+        worker's, is no less of a guard than one that may block.
+        """
+        ends_call = self.on_error[FailureClass.OVERLOADED] is OnError.FAIL
+        return self.observes and not (ends_call and self.may_end_call)
+
+    def is_shed_at(self, load: Load) -> bool:
+        """Whether it is not started in a call that began at this level of load.
+
+        FIRE_AND_FORGET hooks go first, then the others that may be shed.
+        """
+        if load is Load.NORMAL or not self.may_be_shed:
+            return False
+        return load is Load.FULL or self.row.schedule is Schedule.DETACHED
+
+    @property
     def path(self) -> str:
         """`worker/hook`, how people and receipts name it."""
         return f"{self.worker}/{self.name}"
@@ -87,6 +107,7 @@ class CallSettings:
     max_state_bytes: int = 64 * 1024
     max_extension: float = 5.0
     breaker: BreakerSettings = field(default_factory=BreakerSettings)
+    load: LoadLimits = field(default_factory=LoadLimits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +137,13 @@ class RunFailed:
     run: int
     failure_class: FailureClass
     opens_circuit: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Shed:
+    """This hook is not started, because the sidecar is near its limit."""
+
+    hook: PlannedHook
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,5 +180,5 @@ class Finish:
     answer: CallAnswer
 
 
-Effect: TypeAlias = StartRun | CancelRun | RunFailed | Detach | Tell | Finish
+Effect: TypeAlias = StartRun | CancelRun | RunFailed | Shed | Detach | Tell | Finish
 """What a call asks its driver to do."""

@@ -1,7 +1,8 @@
 """One call's state machine: events in, effects out, no clock and no I/O of its own.
 
-The driver calls `start`, feeds what happens (`sent`, `begun`, `extended`, `answered`,
-`failed`, `tick`, `cancel`, `detached`) and carries out the effects of each, in order.
+The driver calls `start`, feeds what happens (`waiting`, `sent`, `begun`, `extended`,
+`answered`, `failed`, `shed`, `tick`, `cancel`, `detached`) and carries out the effects of
+each, in order.
 Every call ends with exactly one `Finish`, whose receipt has a line for every hook of
 the plan.
 
@@ -36,6 +37,7 @@ from sidehook_server.pipeline import ending, failures, notices
 from sidehook_server.pipeline.answers import failure_in, failure_of, malformed
 from sidehook_server.pipeline.ending import End
 from sidehook_server.pipeline.ledger import Ledger
+from sidehook_server.pipeline.load import Load
 from sidehook_server.pipeline.model import (
     CallSettings,
     CancelRun,
@@ -45,6 +47,7 @@ from sidehook_server.pipeline.model import (
     Finish,
     PlannedHook,
     RunFailed,
+    Shed,
     StartRun,
 )
 from sidehook_server.pipeline.plan import Phase, Plan
@@ -65,7 +68,7 @@ class _Kept:
 
 
 class Call:
-    """One call, from its arrival to its verdict."""
+    """One call, from its arrival to its verdict. `load` is how busy the sidecar was then."""
 
     def __init__(
         self,
@@ -76,12 +79,14 @@ class Call:
         now: float,
         unknown_scopes: tuple[str, ...] = (),
         lost_handles: tuple[str, ...] = (),
+        load: Load = Load.NORMAL,
     ) -> None:
         self._plan = plan
         self._request = request
         self._settings = settings
         self._unknown_scopes = unknown_scopes
         self._lost_handles = lost_handles
+        self._load = load
         total = settings.default_budget if request.budget is None else request.budget
         self._budget = Budget(now, total, settings.margin)
         self._observers = ObserverShare(self._budget, settings.observer_share)
@@ -125,6 +130,14 @@ class Call:
         if self._lost_handles:
             return self._close(ending.failed(failures.handle_unknown(len(self._lost_handles))), now)
         return self._advance(now)
+
+    def waiting(self, run: int) -> None:
+        """A run waits in the sidecar, because no instance has room. Nothing is to be done for it.
+
+        Until it is `sent`, its time running out is no timeout of the hook.
+        """
+        if (running := self._running.get(run)) is not None:
+            running.waits = True
 
     def sent(self, run: int, instance: str, *, tells_begin: bool = False) -> list[Effect]:
         """A run was handed to an instance; from here on the call has been started.
@@ -175,6 +188,16 @@ class Call:
         if running is None:
             return effects
         return effects + self._hook_failed(running, failure, now)
+
+    def shed(self, run: int, failure: HookFailure, now: float) -> list[Effect]:
+        """There is no room for the run of a hook that may be shed; the call goes on without it."""
+        effects = self.tick(now)
+        running = self._ended(run, now)
+        if running is None:
+            return effects
+        assert running.hook.may_be_shed, "what may decide the call fails by its policy"
+        self._ledger.shed(running.place, failure)
+        return [*effects, Shed(running.hook), *self._advance(now)]
 
     def tick(self, now: float) -> list[Effect]:
         """Time has passed."""
@@ -277,6 +300,9 @@ class Call:
             return []
         if turn is not True:
             return self._judge_failure(running, turn, now)
+        if hook.is_shed_at(self._load):
+            self._ledger.shed(place, failures.saturated())
+            return [Shed(hook)]
         if expires <= now:
             return self._judge_failure(running, failures.no_time_left(), now)
         if phase.row.final_payload:
@@ -377,19 +403,27 @@ class Call:
             if skipped is not None:
                 self._ledger.note(place, skipped)
             elif phase.row.schedule is Schedule.DETACHED:
-                request = self._detached_request(hook, end)
-                turn = holds(hook, request)
-                if turn is True:
-                    self._detached.append(place)
-                    work.append(DetachedWork(hook, request))
-                elif turn is False:
-                    self._ledger.note(place, HookOutcome.SKIPPED_CONDITION)
-                else:
-                    running = Running(0, place, hook, phase, now, now, now)
-                    effects += self._judge_failure(running, turn, now)
+                effects += self._detach(Running(0, place, hook, phase, now, now, now), end, work)
         if work:
             return [*effects, Detach(tuple(work))]
         return effects + self._finish(now)
+
+    def _detach(self, running: Running, end: End, work: list[DetachedWork]) -> list[Effect]:
+        """Adds a detached hook to the work for the queue, when it has its turn."""
+        hook, place = running.hook, running.place
+        request = self._detached_request(hook, end)
+        turn = holds(hook, request)
+        if turn is False:
+            self._ledger.note(place, HookOutcome.SKIPPED_CONDITION)
+        elif turn is not True:
+            return self._judge_failure(running, turn, running.started)
+        elif hook.is_shed_at(self._load):
+            self._ledger.shed(place, failures.saturated())
+            return [Shed(hook)]
+        else:
+            self._detached.append(place)
+            work.append(DetachedWork(hook, request))
+        return []
 
     def _detached_request(self, hook: PlannedHook, end: End) -> RunRequest:
         withheld = end.outcome is CallOutcome.CANCELLED or (

@@ -12,9 +12,9 @@ from sidehook_server.pipeline.plan import Phase
 class Running:
     """One run. `expires` is when its hook has failed, `instance` empty until it was sent.
 
-    `latest` is how far more time can put that off, for whoever asks for it.
-    `waits`: its instance tells when it calls the hook, and has not yet, so that the run is
-    in one queue or another. `digest` is of the whole payload, for gates only.
+    `latest` is how far more time can put that off, for whoever asks for it. `waits`: it was
+    not sent yet, or its instance tells when it calls the hook and has not yet, so that the
+    run is in one queue or another. `digest` is of the whole payload, for gates only.
     """
 
     run: int
@@ -25,7 +25,7 @@ class Running:
     expires: float
     latest: float
     instance: str = ""
-    waits: bool = False
+    waits: bool = True
     was_extended: bool = False
     digest: str = ""
 

@@ -111,6 +111,11 @@ class Registry:
         attachment = self.scopes.attachment(handle)
         return None if attachment is None else attachment.hooks.get(hook_type, ())
 
+    def max_in_flight(self, worker: str) -> int | None:
+        """How many runs each instance of a worker gets at once, by the operator's word."""
+        configured = self.config.workers.get(worker)
+        return None if configured is None else configured.max_in_flight
+
     def unknown_scopes(self, tenant: str, scopes: tuple[str, ...]) -> tuple[str, ...]:
         """Those of the named scopes that no hook of the tenant is in."""
         return tuple(scope for scope in scopes if (tenant, scope) not in self.named_scopes)

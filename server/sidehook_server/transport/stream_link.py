@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -40,6 +41,10 @@ _log: Final = logging.getLogger("sidehook.transport")
 
 _REMEMBERED: Final = 1024
 """Runs without a further answer due that are remembered, to tell late answers from strange ones."""
+
+
+_LETS_GO_SECONDS: Final = 1.0
+"""How long a cancelled run holds its place when the worker never says that it has ended."""
 
 
 class StreamListener(Protocol):
@@ -81,7 +86,7 @@ class StreamLink:
         self.link_id: Final = link_id
         self.worker: Final = manifest.worker
         self.instance: Final = manifest.instance
-        self._credits = manifest.limits.max_in_flight
+        self.max_in_flight: Final = manifest.limits.max_in_flight
         self._outbox = outbox
         self._listener = listener
         self._observer = observer
@@ -89,6 +94,9 @@ class StreamLink:
         self._runs: dict[int, _Run] = {}
         # Runs that were cancelled, and None for runs that ended; the oldest go first.
         self._over: dict[int, _Run | None] = {}
+        # Cancelled runs that may still take up the worker, and when they are taken to be over.
+        self._held: dict[int, asyncio.TimerHandle] = {}
+        self._released: Callable[[], None] = _nobody_waits
         self._joiner = Joiner(limits.max_message_bytes, limits.max_in_flight)
         self._draining = False
         self._closed = False
@@ -105,8 +113,8 @@ class StreamLink:
 
     @property
     def in_flight(self) -> int:
-        """Runs sent and not yet answered, failed or cancelled."""
-        return len(self._runs)
+        """Runs sent and not yet answered or failed, and cancelled ones not known to be over."""
+        return len(self._runs) + len(self._held)
 
     @property
     def healthy(self) -> bool:
@@ -122,8 +130,8 @@ class StreamLink:
         """Queues the run for the stream's writer; a failure when there is no room for it."""
         if self._closed:
             return failures.link_closed(self.worker)
-        if len(self._runs) >= self._credits:
-            return failures.no_room(self.worker, f"{self._credits} runs are under way on it")
+        if self.in_flight >= self.max_in_flight:
+            return failures.no_room(self.worker, f"{self.max_in_flight} runs are under way on it")
         identity = self._ids.next()
         try:
             self._outbox.put(identity, RunTag.RUN, _wire.encode_run(run))
@@ -135,6 +143,10 @@ class StreamLink:
             return failures.link_closed(self.worker)
         self._runs[identity] = _Run(sink, run.steps[0][0].hook, run.call_id)
         return _StreamRun(self, identity)
+
+    def on_release(self, callback: Callable[[], None]) -> None:
+        """Calls back whenever a run holds its place no longer."""
+        self._released = callback
 
     def notify(self, notice: Notice) -> None:
         """Queues a notice; it is dropped when the worker does not read."""
@@ -151,16 +163,25 @@ class StreamLink:
         run = self._runs.pop(identity, None)
         if run is None:
             return
-        self._outbox.cancel(identity)
+        never_sent = self._outbox.cancel(identity)
         self._joiner.drop(identity)
         self._remember(identity, run)
         with suppress(OutboxError):
             self._outbox.put(identity, RunTag.CANCEL, _wire.encode_cancel_run())
+        if never_sent or self._closed:
+            self._released()
+            return
+        # A worker says `end` once it is over, and need not: then time says so.
+        timer = asyncio.get_running_loop().call_later(_LETS_GO_SECONDS, self._let_go, identity)
+        self._held[identity] = timer
 
     def close(self) -> None:
         """The stream is over: every run that was under way fails. Safe to call twice."""
         self._closed = True
         self._outbox.close()
+        held, self._held = self._held, {}
+        for timer in held.values():
+            timer.cancel()
         runs, self._runs = self._runs, {}
         for run in runs.values():
             run.sink.failed(failures.connection_lost(self.worker, self.instance), sent=True)
@@ -237,10 +258,21 @@ class StreamLink:
             run.sink.extended(extra)
 
     def _end(self, identity: int) -> _Run | None:
+        """A run that is over; None when nobody waits for it, as for one that was cancelled."""
         run = self._runs.pop(identity, None)
-        if run is not None:
-            self._remember(identity, None)
+        if run is None:
+            self._let_go(identity)
+            return None
+        self._remember(identity, None)
+        self._released()
         return run
+
+    def _let_go(self, identity: int) -> None:
+        """A cancelled run takes up the worker no longer."""
+        timer = self._held.pop(identity, None)
+        if timer is not None:
+            timer.cancel()
+            self._released()
 
     def _remember(self, identity: int, run: _Run | None) -> None:
         self._over[identity] = run
@@ -280,6 +312,10 @@ class StreamLink:
         if isinstance(error, JoinerFullError):
             failure = failures.no_room_for_answer(self.worker)
         run.sink.failed(failure, sent=True)
+
+
+def _nobody_waits() -> None:
+    """Until dispatch wants to know, there is nobody to tell."""
 
 
 class _StreamRun:

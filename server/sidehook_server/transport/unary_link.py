@@ -59,10 +59,12 @@ class UnaryLink:
         self.link_id: Final = link_id
         self.worker: Final = manifest.worker
         self.instance: Final = manifest.instance
-        self._limits = manifest.limits
+        self.max_in_flight: Final = manifest.limits.max_in_flight
+        self._max_message_bytes = manifest.limits.max_message_bytes
         self._run = run
         self._on_trouble = on_trouble
         self._tasks: dict[asyncio.Task[None], RunSink] = {}
+        self._released: Callable[[], None] = _nobody_waits
         self._closed = False
 
     @property
@@ -72,7 +74,7 @@ class UnaryLink:
 
     @property
     def in_flight(self) -> int:
-        """Runs sent and not yet answered, failed or cancelled."""
+        """Runs sent and not yet answered or failed, and cancelled ones whose RPC goes on."""
         return len(self._tasks)
 
     @property
@@ -89,17 +91,20 @@ class UnaryLink:
         """Starts the RPC; a failure when the worker's limits leave no room for it."""
         if self._closed:
             return failures.link_closed(self.worker)
-        limits = self._limits
-        if len(self._tasks) >= limits.max_in_flight:
-            return failures.no_room(self.worker, f"{limits.max_in_flight} runs are under way on it")
+        if len(self._tasks) >= self.max_in_flight:
+            return failures.no_room(self.worker, f"{self.max_in_flight} runs are under way on it")
         body = _wire.encode_run(run)
-        if len(body) > limits.max_message_bytes:
-            return failures.too_large(self.worker, len(body), limits.max_message_bytes)
+        if len(body) > self._max_message_bytes:
+            return failures.too_large(self.worker, len(body), self._max_message_bytes)
         timeout = min(run.steps[0][0].timeout, run.time_left) + _BACKSTOP_SECONDS
         task = asyncio.create_task(self._make(body, timeout, sink))
         self._tasks[task] = sink
         task.add_done_callback(self._forget)
         return _UnaryRun(task)
+
+    def on_release(self, callback: Callable[[], None]) -> None:
+        """Calls back whenever a run holds its place no longer."""
+        self._released = callback
 
     def notify(self, notice: Notice) -> None:
         """Drops the notice: single runs have no way back but their answer."""
@@ -156,7 +161,12 @@ class UnaryLink:
         )
 
     def _forget(self, task: asyncio.Task[None]) -> None:
-        self._tasks.pop(task, None)
+        if self._tasks.pop(task, None) is not None:
+            self._released()
+
+
+def _nobody_waits() -> None:
+    """Until dispatch wants to know, there is nobody to tell."""
 
 
 class _UnaryRun:

@@ -9,7 +9,7 @@ from math import inf
 from sidehook._manifest import Limits
 from sidehook_server.config.model import Config
 from sidehook_server.dispatch.detached_limits import detached_limits
-from sidehook_server.dispatch.dispatcher import Dispatcher, DispatchLimits
+from sidehook_server.dispatch.dispatcher import Dispatcher
 from sidehook_server.dispatch.links import LinkTable
 from sidehook_server.ops.metrics import Metrics, Names
 from sidehook_server.registry import transitions
@@ -50,11 +50,10 @@ class LocalSidecar:
             links=self.links,
             clock=clock,
             observer=self.metrics,
-            limits=DispatchLimits(
-                calls=config.limits.max_in_flight, detached=detached_limits(config)
-            ),
+            detached=detached_limits(config),
         )
         self.holder.subscribe(self._on_effect)
+        self.holder.subscribe(lambda _: self.dispatcher.look_again())
         self._know_names()
 
     def _on_effect(self, effect: Effect) -> None:

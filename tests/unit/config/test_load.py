@@ -21,6 +21,7 @@ from sidehook_server.config.model import (
     UndeclaredTypes,
     WhenFull,
 )
+from sidehook_server.pipeline.load import LoadLimits
 
 
 def load(tmp_path: Path, text: str, **flags: str) -> Config:
@@ -114,6 +115,7 @@ workers:
     optional: true
     tenant: acme
     types: [own]
+    max_in_flight: 3
     on_downgrade: accept
     hooks:
       - name: redact
@@ -129,6 +131,7 @@ limits:
   max_payload_bytes: 2MiB
   max_state_bytes: 100
   max_in_flight: 5
+  worker_queue: 7
   default_budget: 1m
   margin: 30ms
   observer_share: 0.5
@@ -146,6 +149,9 @@ detached:
   journal: /tmp/journal.sqlite
   journal_payloads: masked
   journal_mask: [text, secret]
+overload:
+  shed_detached_at: 0.5
+  shed_observers_at: 1
 payload_on_block: true
 on_downgrade: accept
 """,
@@ -169,6 +175,7 @@ on_downgrade: accept
         "acme",
     )
     assert (worker.types, worker.on_downgrade) == (frozenset({"own"}), OnDowngrade.ACCEPT)
+    assert worker.max_in_flight == 3
     (hook,) = worker.hooks
     assert (hook.hook_type, hook.mode, hook.priority, hook.timeout) == (
         "own",
@@ -205,6 +212,9 @@ on_downgrade: accept
     settings = config.call_settings
     assert (settings.default_budget, settings.margin, settings.observer_share) == (60.0, 0.03, 0.5)
     assert (settings.payload_on_block, settings.max_state_bytes) == (True, 100)
+    assert settings.load == LoadLimits(
+        calls=5, worker_queue=7, shed_detached_at=0.5, shed_observers_at=1.0
+    )
 
 
 @pytest.mark.parametrize("value", ["off", "false"])

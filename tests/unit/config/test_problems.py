@@ -36,6 +36,10 @@ BAD_VALUES = {
     "limits: {max_in_flight: 1.5}": "'1.5' is no whole number",
     "limits: {observer_share: 20%}": "'20%' is no share; use over 0 and up to 1",
     "limits: {observer_share: nan}": "'nan' is no share",
+    "overload: {shed_detached_at: 0}": "'0' is no share; use over 0 and up to 1",
+    "overload: {shed_detached_at: 0.9, shed_observers_at: 0.5}": (
+        "overload.shed_observers_at: 0.5 is under the shed_detached_at of 0.9"
+    ),
     "listen: {socket_mode: 888}": "'888' is no file mode; write three octal digits, such as 0660",
     "listen: {tcp: 7000}": "listen.tcp: '7000' is no address; write host:port",
     "listen: {tcp: ':7000'}": "listen.tcp: ':7000' is no address",

@@ -11,12 +11,14 @@ from sidehook._call import CallAnswer, CallRequest, Proceed, Receipt, Violation
 from sidehook._run import HookFailure, HookResult, NothingToSay, Notice, Patch, RunRequest
 from sidehook._types import FailureClass, HookOutcome, Mode, OnError, Value, ValueKind
 from sidehook_server.dispatch.detached_limits import DetachedLimits
-from sidehook_server.dispatch.dispatcher import CallHandle, Dispatcher, DispatchLimits
+from sidehook_server.dispatch.dispatcher import CallHandle, Dispatcher
+from sidehook_server.dispatch.fair_share import Refusal
 from sidehook_server.dispatch.journal import Done, Journal
 from sidehook_server.dispatch.link import RunSink
 from sidehook_server.dispatch.links import LinkTable
 from sidehook_server.dispatch.observer import DetachedLoss, FrameDrop, GuardMissed
 from sidehook_server.pipeline.breaker import BreakerState
+from sidehook_server.pipeline.load import LoadLimits
 from sidehook_server.pipeline.model import CallSettings, DetachedWork, PlannedHook
 from sidehook_server.pipeline.plan import Plan, compile_plan
 
@@ -150,6 +152,7 @@ class FakeRun:
     def _end(self) -> None:
         if self in self.link.under_way:
             self.link.under_way.remove(self)
+            self.link.released()
 
 
 class FakeLink:
@@ -162,6 +165,8 @@ class FakeLink:
         self.healthy = True
         self.draining = False
         self.tells_begin = False
+        self.max_in_flight = 1024
+        self.released: Callable[[], None] = lambda: None
         self.refuses: HookFailure | None = None
         self.raises: Exception | None = None
         self.runs: list[FakeRun] = []
@@ -181,6 +186,9 @@ class FakeLink:
         self.runs.append(sent)
         self.under_way.append(sent)
         return sent
+
+    def on_release(self, callback: Callable[[], None]) -> None:
+        self.released = callback
 
     def notify(self, notice: Notice) -> None:
         self.notices.append(notice)
@@ -204,6 +212,10 @@ class FakeRegistry:
     scopes: frozenset[str] = frozenset()
     max_payload_bytes: int = 1000
     generation: int = 7
+    caps: dict[str, int] = field(default_factory=dict)
+
+    def max_in_flight(self, worker: str) -> int | None:
+        return self.caps.get(worker)
 
     def is_declared(self, hook_type: str) -> bool:
         return hook_type == "t"
@@ -242,9 +254,21 @@ class Recorder:
     delivered: list[str] = field(default_factory=list)
     lost: list[tuple[str, DetachedLoss]] = field(default_factory=list)
     circuits: list[tuple[str, BreakerState]] = field(default_factory=list)
+    calls_refused: list[Refusal] = field(default_factory=list)
+    waited: list[tuple[str, float]] = field(default_factory=list)
+    turned_away: list[str] = field(default_factory=list)
 
     def call_finished(self, request: CallRequest, answer: CallAnswer, seconds: float) -> None:
         self.finished.append(answer)
+
+    def call_refused(self, hook_type: str, cause: Refusal) -> None:
+        self.calls_refused.append(cause)
+
+    def run_waited(self, hook: PlannedHook, seconds: float) -> None:
+        self.waited.append((hook.name, seconds))
+
+    def run_turned_away(self, hook: PlannedHook) -> None:
+        self.turned_away.append(hook.name)
 
     def guard_missed(self, hook_type: str, cause: GuardMissed, *, count: int = 1) -> None:
         self.guards_missed[cause] = self.guards_missed.get(cause, 0) + count
@@ -340,7 +364,7 @@ class Bench:
         links: tuple[str, ...] = ("one",),
         detached: DetachedLimits | None = None,
         journal: Journal | None = None,
-        max_calls: int = 100,
+        load: LoadLimits | None = None,
     ) -> None:
         self.clock = FakeClock()
         self.table = LinkTable()
@@ -349,13 +373,13 @@ class Bench:
         for link in self.links.values():
             self.table.add(link)
         self.seen = Recorder()
-        limits = DispatchLimits(calls=max_calls, detached=detached or DetachedLimits())
+        self.registry.settings = CallSettings(load=load or LoadLimits())
         self.dispatcher = Dispatcher(
             registry=lambda: self.registry,
             links=self.table,
             clock=self.clock,
             observer=self.seen,
-            limits=limits,
+            detached=detached,
             journal=journal,
         )
 

@@ -7,6 +7,8 @@ from sidehook._run import HookResult
 from sidehook._types import FailureClass, HookOutcome, Mode, OnError
 from sidehook_server.dispatch.observer import GuardMissed
 from sidehook_server.pipeline.answers import size_of
+from sidehook_server.pipeline.load import LoadLimits
+from sidehook_server.pipeline.model import CallSettings
 from tests.unit.dispatch.fakes import (
     BLOCK,
     LOST,
@@ -314,7 +316,7 @@ def test_an_unknown_scope_is_in_the_receipt_and_an_error_under_strict_scopes() -
 
 
 def test_one_call_over_the_limit_is_overloaded_and_room_comes_back() -> None:
-    bench = Bench(a_hook("h"), max_calls=2)
+    bench = Bench(a_hook("h"), load=LoadLimits(calls=2))
     first, _second = bench.call(), bench.call()
     assert bench.call().reason == "OVERLOADED"
     bench.link.runs[0].answer()
@@ -332,13 +334,13 @@ def test_a_hook_that_answers_with_its_own_failure_fails_by_its_class() -> None:
 def test_the_limit_of_calls_may_change_and_calls_under_way_go_on() -> None:
     bench = Bench(a_hook("a"))
     calls = [bench.call(), bench.call()]
-    bench.dispatcher.limit_calls(1)
+    bench.registry.settings = CallSettings(load=LoadLimits(calls=1))
     refused = bench.call()
     assert refused.reason == "OVERLOADED"
     assert isinstance(refused.answer.outcome, CallFailure)
-    assert refused.answer.outcome.metadata == {"limit": "1"}
+    assert refused.answer.outcome.metadata["limit"] == "1"
     assert not any(call.answered for call in calls)
-    bench.dispatcher.limit_calls(3)
+    bench.registry.settings = CallSettings(load=LoadLimits(calls=3))
     assert not bench.call().answered
 
 

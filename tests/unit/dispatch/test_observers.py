@@ -2,6 +2,7 @@ import inspect
 
 from sidehook._call import CallAnswer, CallRequest, Proceed, Receipt
 from sidehook._types import FailureClass
+from sidehook_server.dispatch.fair_share import Refusal
 from sidehook_server.dispatch.observer import DetachedLoss, FrameDrop, GuardMissed, Observer
 from sidehook_server.dispatch.observers import Observers
 from sidehook_server.pipeline.breaker import BreakerState
@@ -28,6 +29,7 @@ CAUSES = {
     "frame_dropped": FrameDrop.MALFORMED,
     "detached_lost": DetachedLoss.SHED,
     "detached_refused": DetachedLoss.SHED,
+    "call_refused": Refusal.LIMIT,
 }
 
 
@@ -36,7 +38,7 @@ def test_every_observer_is_told_everything() -> None:
     told = Observers(*both)
     for name, event in EVENTS.items():
         wanted = [each for each in inspect.signature(event).parameters if each != "self"]
-        takes_hook = name.startswith(("detached", "circuit"))
+        takes_hook = name.startswith(("detached", "circuit", "run_"))
         values = {
             **VALUES,
             "cause": CAUSES.get(name),

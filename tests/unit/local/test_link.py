@@ -100,7 +100,9 @@ async def test_a_worker_without_room_says_so_and_uses_no_sink() -> None:
     assert (sink.results, sink.failures) == ([], [])
 
 
-async def test_a_run_that_is_cancelled_is_over_at_once_and_never_answers() -> None:
+async def test_a_run_that_is_cancelled_never_answers_and_holds_its_place_until_it_has_ended() -> (
+    None
+):
     waiting, sink = Waiting(), Recorder()
     link = link_to(waiting)
 
@@ -108,9 +110,10 @@ async def test_a_run_that_is_cancelled_is_over_at_once_and_never_answers() -> No
     assert isinstance(run, LocalRun)
     await waiting.running.wait()
     run.cancel()
-    assert link.in_flight == 0
+    assert link.in_flight == 1
     run.cancel()
     await link.idle(5)
+    assert link.in_flight == 0
 
     assert (sink.results, sink.failures) == ([], [])
     await link.close()

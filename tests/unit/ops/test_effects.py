@@ -1,6 +1,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,7 @@ class FakeLink:
     worker = "w"
     instance = "i"
     in_flight = 0
+    max_in_flight = 1
     healthy = True
     draining = False
     tells_begin = False
@@ -49,6 +51,9 @@ class FakeLink:
 
     def send(self, run: RunRequest, sink: RunSink) -> HookFailure:
         return HookFailure(failure_class=FailureClass.UNREACHABLE)
+
+    def on_release(self, callback: Callable[[], None]) -> None:
+        return
 
     def notify(self, notice: Notice) -> None:
         self.notices.put_nowait(notice)

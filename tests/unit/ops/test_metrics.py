@@ -14,6 +14,7 @@ from sidehook._call import (
     Violation,
 )
 from sidehook._types import FailureClass, HookOutcome, Mode, OnError, Value, ValueKind
+from sidehook_server.dispatch.fair_share import Refusal
 from sidehook_server.dispatch.observer import DetachedLoss, FrameDrop, GuardMissed, Observer
 from sidehook_server.ops.decision_log.writer import Loss
 from sidehook_server.ops.metrics import Metrics, Names
@@ -137,6 +138,9 @@ def test_nothing_discarded_is_silent(metrics: Metrics) -> None:
     observer.late_answer("w")
     observer.frame_dropped("w", FrameDrop.MALFORMED)
     observer.detached_delivered(HOOK, 0.2)
+    observer.call_refused("mine", Refusal.SHARE)
+    observer.run_waited(HOOK, 0.3)
+    observer.run_turned_away(HOOK)
     metrics.client_frame_dropped(FrameDrop.UNEXPECTED)
     assert read(metrics, "sidehook_blocks_suppressed_total", worker="w", hook="h") == 1
     assert read(metrics, "sidehook_patches_discarded_total", worker="w", hook="h") == 1
@@ -145,6 +149,9 @@ def test_nothing_discarded_is_silent(metrics: Metrics) -> None:
     assert read(metrics, "sidehook_late_answers_total", worker="w") == 1
     assert read(metrics, "sidehook_frames_dropped_total", worker="w", cause="malformed") == 1
     assert read(metrics, "sidehook_detached_seconds_sum", worker="w", hook="h") == 0.2
+    assert read(metrics, "sidehook_calls_refused_total", hook_type="mine", cause="share") == 1
+    assert read(metrics, "sidehook_run_wait_seconds_sum", worker="w", hook="h") == 0.3
+    assert read(metrics, "sidehook_runs_turned_away_total", worker="w", hook="h") == 1
     assert read(metrics, "sidehook_client_frames_dropped_total", cause="unexpected") == 1
 
 

@@ -10,6 +10,7 @@ from sidehook._manifest import ErrorPolicy
 from sidehook._run import HookFailure, HookResult, NothingToSay, Patch, RunRequest
 from sidehook._types import FailureClass, HookOutcome, Mode, OnError, Value, ValueKind
 from sidehook_server.modes import MODES
+from sidehook_server.pipeline.load import Load
 from sidehook_server.pipeline.model import (
     CallSettings,
     CancelRun,
@@ -19,6 +20,7 @@ from sidehook_server.pipeline.model import (
     Finish,
     PlannedHook,
     RunFailed,
+    Shed,
     StartRun,
     Tell,
 )
@@ -72,7 +74,10 @@ def a_plan(*hooks: PlannedHook, writable: str = "a b c", **rest: object) -> Plan
 
 @dataclass
 class Scripted:
-    """One call under test. `runs` maps a hook's name to the run it was sent."""
+    """One call under test. `runs` maps a hook's name to the run it was sent.
+
+    `sends` False leaves every run waiting in the sidecar.
+    """
 
     plan: Plan
     fields: Mapping[str, Value] = field(default_factory=lambda: {"a": json("1"), "b": json("2")})
@@ -88,7 +93,10 @@ class Scripted:
     detached: dict[str, DetachedWork] = field(default_factory=dict)
     told: list[Tell] = field(default_factory=list)
     blamed: list[RunFailed] = field(default_factory=list)
+    shed: list[Shed] = field(default_factory=list)
+    load: Load = Load.NORMAL
     tells_begin: bool = False
+    sends: bool = True
     answer: CallAnswer | None = None
 
     def __post_init__(self) -> None:
@@ -105,6 +113,7 @@ class Scripted:
             settings=self.settings,
             now=self.now,
             lost_handles=self.lost_handles,
+            load=self.load,
         )
         self.carry_out(self.call.start(self.now))
 
@@ -115,13 +124,16 @@ class Scripted:
                 case StartRun(run, hook, request, _):
                     self.log.append(f"start {hook.name}")
                     self.started[hook.name], self.runs[hook.name] = effect, request
-                    self.carry_out(self.call.sent(run, "i1", tells_begin=self.tells_begin))
+                    if self.sends:
+                        self.carry_out(self.call.sent(run, "i1", tells_begin=self.tells_begin))
                 case CancelRun(run):
                     self.log.append(f"cancel {self._name_of(run)}")
                 case Detach(work):
                     self.detached.update({it.hook.name: it for it in work})
                     taken = [self.takes_detached] * len(work)
                     self.carry_out(self.call.detached(taken, self.now))
+                case Shed():
+                    self.shed.append(effect)
                 case RunFailed():
                     self.blamed.append(effect)
                 case Tell():
@@ -142,6 +154,12 @@ class Scripted:
         """The hook gives no answer."""
         run = self.started[name].run
         self.carry_out(self.call.failed(run, failure(kind), self.now))
+        return self
+
+    def is_shed(self, name: str) -> Scripted:
+        """There is no room for its run to wait."""
+        run = self.started[name].run
+        self.carry_out(self.call.shed(run, failure(FailureClass.OVERLOADED), self.now))
         return self
 
     def begins(self, name: str) -> Scripted:
