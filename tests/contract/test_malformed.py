@@ -473,3 +473,22 @@ def test_the_class_of_a_failure_that_is_not_known_stays_in_its_metadata() -> Non
     assert outcome == CallFailure(
         reason="HOOK_FAILED", message="", metadata={"failure_class": "unknown(99)"}
     )
+
+
+def test_a_manifest_is_not_looked_into_beyond_its_limits() -> None:
+    many = hook_pb2.WorkerManifest(hooks=[hook_pb2.HookSpec()] * 1001)
+    assert "1001 hooks, at most 1000" in refused(wire.decode_manifest, many).problem
+    large = hook_pb2.WorkerManifest(sdk="x" * 2**20)
+    for decode, octets in (
+        (wire.decode_manifest, large.SerializeToString()),
+        (wire.decode_worker_hello, worker_service_pb2.WorkerHello(manifest=large)),
+        (wire.decode_describe_response, worker_service_pb2.DescribeResponse(manifest=large)),
+    ):
+        assert "over the limit of 1048576" in refused(decode, octets).problem
+
+
+def test_the_problems_of_a_manifest_are_told_up_to_a_number() -> None:
+    bad = hook_pb2.HookSpec(name="h", timeout=Duration(seconds=-1))
+    error = refused(wire.decode_manifest, hook_pb2.WorkerManifest(hooks=[bad] * 100))
+    assert error.problem.count("hook 'h'") == 20
+    assert error.problem.endswith("and 80 more")

@@ -92,6 +92,7 @@ class StreamLink:
         self._joiner = Joiner(limits.max_message_bytes, limits.max_in_flight)
         self._draining = False
         self._closed = False
+        self._declared: bytes | None = None
         outbox.configure(
             max_batch_bytes=min(manifest.limits.max_batch_bytes, DEFAULT_BATCH_BYTES),
             split_frames=SPLIT_FRAMES in manifest.capabilities,
@@ -168,21 +169,37 @@ class StreamLink:
     def receive(self, batch: bytes) -> None:
         """Takes one message of the stream. A frame that is broken is dropped, and counted.
 
-        Raises only what the listener raises.
+        Raises MalformedError for a manifest that is none, and what the listener raises.
         """
-        try:
-            frames = unpack(batch)
-        except FrameError as error:
-            self._broken_frame(error)
-            return
-        for octets in frames:
+        broken: list[FrameError] = []
+        for octets in self._unpacked(batch, broken):
             try:
                 frame = self._joiner.feed(decode_frame(octets))
-            except FrameError as error:
-                self._broken_frame(error)
-            else:
                 if frame is not None:
                     self._take(frame)
+            except FrameError as error:
+                broken.append(error)
+                self._broken_frame(error)
+        if broken:
+            # One line, however many frames: a worker must not be able to fill the log.
+            _log.warning(
+                "frame_malformed worker=%s instance=%s frames=%d problem=%r",
+                self.worker,
+                self.instance,
+                len(broken),
+                broken[0].problem,
+            )
+        declared, self._declared = self._declared, None
+        if declared is not None:
+            self._listener.manifest(_wire.decode_manifest(declared))
+
+    def _unpacked(self, batch: bytes, broken: list[FrameError]) -> list[bytes]:
+        try:
+            return unpack(batch)
+        except FrameError as error:
+            broken.append(error)
+            self._broken_frame(error)
+            return []
 
     def _take(self, frame: Frame) -> None:
         take = _TAKERS.get(frame.tag)
@@ -209,6 +226,8 @@ class StreamLink:
             run.sink.failed(malformed("the run ended without a result"), sent=True)
 
     def _take_goodbye(self, frame: Frame) -> None:
+        if self._draining:
+            return
         try:
             reason = _wire.decode_goodbye(frame.body)
         except MalformedError:
@@ -218,7 +237,8 @@ class StreamLink:
         self._listener.goodbye(reason)
 
     def _take_manifest(self, frame: Frame) -> None:
-        self._listener.manifest(_wire.decode_manifest(frame.body))
+        # Of several in one message the newest holds, so that the others need not take effect.
+        self._declared = frame.body
 
     def _take_started(self, frame: Frame) -> None:
         run = self._runs.get(frame.id)
@@ -232,7 +252,7 @@ class StreamLink:
         try:
             extra, _ = _wire.decode_extend(frame.body)
         except MalformedError as error:
-            self._broken_frame(FrameError(str(error), id=frame.id))
+            raise FrameError(str(error), id=frame.id) from error
         else:
             run.sink.extended(extra)
 
@@ -267,12 +287,6 @@ class StreamLink:
 
     def _broken_frame(self, error: FrameError) -> None:
         self._observer.frame_dropped(self.worker, FrameDrop.MALFORMED)
-        _log.warning(
-            "frame_malformed worker=%s instance=%s problem=%r",
-            self.worker,
-            self.instance,
-            error.problem,
-        )
         run = self._end(error.id)
         if run is None:
             return
