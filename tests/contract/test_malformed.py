@@ -1,6 +1,7 @@
 """Octets that break the contract are refused, each by name."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
@@ -492,3 +493,39 @@ def test_the_problems_of_a_manifest_are_told_up_to_a_number() -> None:
     error = refused(wire.decode_manifest, hook_pb2.WorkerManifest(hooks=[bad] * 100))
     assert error.problem.count("hook 'h'") == 20
     assert error.problem.endswith("and 80 more")
+
+
+def a_patch(fields: int) -> worker_service_pb2.HookResult:
+    patch = payload_pb2.Payload()
+    for number in range(fields):
+        patch.fields[str(number)].json = b"1"
+    return worker_service_pb2.HookResult(patch=patch)
+
+
+def test_a_payload_has_only_so_many_fields() -> None:
+    wire.decode_result(a_patch(4096).SerializeToString())
+    error = refused(wire.decode_result, a_patch(4097))
+    assert (error.what, error.problem) == (
+        "HookResult.patch",
+        "4097 fields, at most 4096 are taken",
+    )
+    fields = {str(number): Value(ValueKind.JSON, b"1") for number in range(4097)}
+    with pytest.raises(EncodeError, match="4097 fields"):
+        wire.encode_invoke(CallRequest(hook_type="t", fields=fields))
+
+
+@pytest.mark.parametrize(
+    ("message", "what"),
+    [
+        ({"rejected_fields": ["a"] * 4097}, "HookResult.rejected_fields"),
+        ({"rejected_fields": ["a" * 257]}, "HookResult.rejected_fields"),
+        ({"annotations": {str(n): "" for n in range(17)}}, "HookResult.annotations"),
+        (
+            {"state": context_pb2.StateChange(removed=[str(n) for n in range(2**16 + 1)])},
+            "HookResult.state",
+        ),
+    ],
+)
+def test_a_result_is_not_looked_into_beyond_its_limits(message: dict[str, Any], what: str) -> None:
+    result = worker_service_pb2.HookResult(proceed=worker_service_pb2.NoChange(), **message)
+    assert refused(wire.decode_result, result).what == what
