@@ -127,7 +127,7 @@ async def test_answers_for_other_ids_are_dropped_counted_and_never_taken_for_a_r
     await worker.answer(identity, BLOCK)
     assert isinstance((await answer).outcome, Proceed)
     await until(lambda: sidecar.seen.late == ["w"])
-    assert sidecar.seen.dropped == [FrameDrop.UNKNOWN_ID] * 3
+    assert sidecar.seen.dropped == [FrameDrop.UNKNOWN_ID] * 9
 
 
 async def test_a_broken_frame_does_not_take_its_neighbours_with_it(
@@ -349,6 +349,32 @@ async def test_a_worker_that_declares_itself_anew_all_the_time_waits_for_its_tur
         await other.attach(a_manifest(a_spec("h"), worker="other"))
         await sidecar.connected(2)
         assert sidecar.holder.current.sequence == 10
+
+
+@pytest.mark.parametrize("tag", [EventTag.STARTED, EventTag.EXTEND, EventTag.END])
+async def test_an_event_of_a_run_that_never_was_is_counted(
+    sidecar: Sidecar, worker: AttachedWorker, tag: EventTag
+) -> None:
+    await worker.attach()
+    await worker.send(Frame(77, tag, b""))
+    await until(lambda: sidecar.seen.dropped)
+    assert sidecar.seen.dropped == [FrameDrop.UNKNOWN_ID]
+
+
+async def test_a_hook_that_begins_twice_or_is_not_in_the_run_is_counted_and_changes_nothing(
+    sidecar: Sidecar, worker: AttachedWorker
+) -> None:
+    await worker.attach()
+    _, answer = sidecar.start()
+    identity, _ = await worker.run()
+    await worker.send(
+        Frame(identity, EventTag.STARTED, _wire.encode_started(1)),
+        Frame(identity, EventTag.STARTED, _wire.encode_started()),
+        Frame(identity, EventTag.STARTED, _wire.encode_started()),
+    )
+    await worker.answer(identity)
+    assert isinstance((await answer).outcome, Proceed)
+    assert sidecar.seen.dropped == [FrameDrop.UNEXPECTED] * 3
 
 
 async def test_broken_frames_of_one_message_are_each_counted_and_logged_in_one_line(

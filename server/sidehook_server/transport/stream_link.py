@@ -52,13 +52,14 @@ class StreamListener(Protocol):
         """A new manifest, in place of the one before."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Run:
     """One run that the worker has not answered."""
 
     sink: RunSink
     hook: str
     call_id: str
+    has_begun: bool = False
 
 
 class StreamLink:
@@ -222,7 +223,9 @@ class StreamLink:
 
     def _take_end(self, frame: Frame) -> None:
         run = self._end(frame.id)
-        if run is not None:
+        if run is None:
+            self._count_unknown(frame.id)
+        else:
             run.sink.failed(malformed("the run ended without a result"), sent=True)
 
     def _take_goodbye(self, frame: Frame) -> None:
@@ -242,12 +245,19 @@ class StreamLink:
 
     def _take_started(self, frame: Frame) -> None:
         run = self._runs.get(frame.id)
-        if run is not None:
+        if run is None:
+            self._count_unknown(frame.id)
+        elif run.has_begun or _index_of(frame) != 0:
+            # A second time, or for a hook that is not in the run.
+            self._observer.frame_dropped(self.worker, FrameDrop.UNEXPECTED)
+        else:
+            run.has_begun = True
             run.sink.begun()
 
     def _take_extend(self, frame: Frame) -> None:
         run = self._runs.get(frame.id)
         if run is None:
+            self._count_unknown(frame.id)
             return
         try:
             extra, _ = _wire.decode_extend(frame.body)
@@ -266,6 +276,11 @@ class StreamLink:
         self._over[identity] = run
         if len(self._over) > _REMEMBERED:
             del self._over[next(iter(self._over))]
+
+    def _count_unknown(self, identity: int) -> None:
+        """An event of a run that never was; of one that is over, the two may have crossed."""
+        if identity not in self._over:
+            self._observer.frame_dropped(self.worker, FrameDrop.UNKNOWN_ID)
 
     def _unawaited(self, identity: int) -> None:
         """A result that nobody waits for: late, or of a run that never was."""
@@ -308,6 +323,16 @@ class _StreamRun:
     def cancel(self) -> None:
         """Stops it."""
         self._link.cancel(self._identity)
+
+
+def _index_of(started: Frame) -> int:
+    """The hook that begins. Raises FrameError for a message that is none."""
+    if not started.body:
+        return 0
+    try:
+        return _wire.decode_started(started.body)
+    except MalformedError as error:
+        raise FrameError(str(error), id=started.id) from error
 
 
 _TAKERS: Final[Mapping[int, Callable[[StreamLink, Frame], None]]] = {
