@@ -529,3 +529,17 @@ def test_a_payload_has_only_so_many_fields() -> None:
 def test_a_result_is_not_looked_into_beyond_its_limits(message: dict[str, Any], what: str) -> None:
     result = worker_service_pb2.HookResult(proceed=worker_service_pb2.NoChange(), **message)
     assert refused(wire.decode_result, result).what == what
+
+
+@pytest.mark.parametrize("seconds", [float("nan"), float("inf")])
+def test_a_time_that_is_no_number_is_not_written(seconds: float) -> None:
+    with pytest.raises((ValueError, OverflowError)):
+        wire.encode_extend(seconds)
+
+
+def test_a_duration_beyond_ten_thousand_years_is_refused() -> None:
+    longest = Duration(seconds=315_576_000_000)
+    extend = worker_service_pb2.ExtendHook(extra=longest)
+    assert wire.decode_extend(extend.SerializeToString()) == (315_576_000_000.0, 0)
+    extend.extra.nanos = 1
+    assert refused(wire.decode_extend, extend).what == "ExtendHook.extra"
