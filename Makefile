@@ -14,11 +14,15 @@ FLOOR_BIN := .venv-floor/bin
 MELLEA_PYTHON := .venv-mellea/bin/python
 
 # The suites that are too long for `make test`, in the order in which `make ci` runs them.
-LONG_SUITES := test-floor test-mellea demo e2e-polyglot
+LONG_SUITES := test-floor test-mellea demo e2e-polyglot fuzz
 
 # What is tested on the oldest dependencies: everything that needs only the client distribution.
 FLOOR_TESTS := tests/contract tests/client tests/unit/client tests/unit/worker tests/unit/testing tests/worker \
 	$(addprefix tests/unit/test_,json.py digest.py frames.py mux.py)
+
+# Half of the time for the decoders, half for the workers.
+MINUTES ?= 1
+FUZZ_SHARE = $(shell awk 'BEGIN { print $(MINUTES) / 2 }')
 
 # The interpreter is the user's own; uv would fetch one from elsewhere.
 export UV_PYTHON_DOWNLOADS := never
@@ -147,6 +151,11 @@ test-mellea: .venv-mellea/.synced ## The tests that need mellea, in the environm
 e2e-polyglot: sync ## Workers in Go and TypeScript without an SDK, alone and in one pipeline with Python's
 	@$(BIN)/pytest -m polyglot tests/polyglot
 
+.PHONY: fuzz
+fuzz: .venv-fuzz/.synced sync ## Fuzz the decoders, then let hostile workers loose (MINUTES=1, KEEP=1 keeps new inputs)
+	@.venv-fuzz/bin/python -m tests.fuzz.run $(FUZZ_SHARE) $(if $(KEEP),--keep)
+	@STORM_MINUTES=$(FUZZ_SHARE) $(BIN)/pytest -m slow tests/hostile
+
 # Environments. Each has a stamp that is newer than everything it was made from.
 
 $(UV): requirements/uv.txt
@@ -169,6 +178,12 @@ $(UV): requirements/uv.txt
 	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-floor
 	@$(call install,.venv-floor,requirements/floor.lock)
 	@$(call editable,.venv-floor,client)
+	@touch $@
+
+.venv-fuzz/.synced: $(UV) requirements/fuzz.lock client/pyproject.toml server/pyproject.toml
+	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-fuzz
+	@$(call install,.venv-fuzz,requirements/fuzz.lock)
+	@$(call editable,.venv-fuzz,client server)
 	@touch $@
 
 .venv-mellea/.synced: $(UV) requirements/mellea.lock client/pyproject.toml server/pyproject.toml

@@ -381,10 +381,19 @@ async def test_broken_frames_of_one_message_are_each_counted_and_logged_in_one_l
     sidecar: Sidecar, worker: AttachedWorker, caplog: pytest.LogCaptureFixture
 ) -> None:
     await worker.attach()
-    await worker.send_raw(pack([b""] * 1000))
-    await until(lambda: len(sidecar.seen.dropped) == 1000)
+    await worker.send_raw(pack([b""] * 64))
+    await until(lambda: len(sidecar.seen.dropped) == 64)
     lines = [line for line in caplog.messages if line.startswith("frame_malformed")]
-    assert lines == ["frame_malformed worker=w instance=i1 frames=1000 problem='no body'"]
+    assert lines == ["frame_malformed worker=w instance=i1 frames=64 problem='no body'"]
+
+
+async def test_a_message_of_broken_frames_without_end_ends_the_stream(
+    sidecar: Sidecar, worker: AttachedWorker
+) -> None:
+    await worker.attach()
+    await worker.send_raw(pack([b""] * 10_000))
+    assert "over 64 frames of one message are broken" in await worker.refusal()
+    assert sidecar.seen.dropped == [FrameDrop.MALFORMED] * 65
 
 
 async def test_a_manifest_that_cannot_be_read_ends_the_stream(

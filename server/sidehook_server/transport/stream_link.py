@@ -40,6 +40,8 @@ _log: Final = logging.getLogger("sidehook.transport")
 
 _REMEMBERED: Final = 1024
 """Runs without a further answer due that are remembered, to tell late answers from strange ones."""
+_MOST_BROKEN: Final = 64
+"""The broken frames of one message that are dropped one by one; more end the stream."""
 
 
 class StreamListener(Protocol):
@@ -170,7 +172,8 @@ class StreamLink:
     def receive(self, batch: bytes) -> None:
         """Takes one message of the stream. A frame that is broken is dropped, and counted.
 
-        Raises MalformedError for a manifest that is none, and what the listener raises.
+        Raises MalformedError for a manifest that is none and for a message of which too many
+        frames are broken, and what the listener raises.
         """
         broken: list[FrameError] = []
         for octets in self._unpacked(batch, broken):
@@ -181,6 +184,11 @@ class StreamLink:
             except FrameError as error:
                 broken.append(error)
                 self._broken_frame(error)
+                if len(broken) > _MOST_BROKEN:
+                    # Each costs more than it cost to send. There is no sense in this stream.
+                    raise MalformedError(
+                        "batch", f"over {_MOST_BROKEN} frames of one message are broken"
+                    ) from error
         if broken:
             # One line, however many frames: a worker must not be able to fill the log.
             _log.warning(
