@@ -154,7 +154,7 @@ e2e-polyglot: sync ## Workers in Go and TypeScript without an SDK, alone and in 
 .PHONY: fuzz
 fuzz: .venv-fuzz/.synced sync ## Fuzz the decoders, then let hostile workers loose (MINUTES=1, KEEP=1 keeps new inputs)
 	@.venv-fuzz/bin/python -m tests.fuzz.run $(FUZZ_SHARE) $(if $(KEEP),--keep)
-	@STORM_MINUTES=$(FUZZ_SHARE) $(BIN)/pytest -m slow tests/hostile
+	@STORM_MINUTES=$(FUZZ_SHARE) $(BIN)/pytest -q -s -m slow tests/hostile
 
 # Environments. Each has a stamp that is newer than everything it was made from.
 
