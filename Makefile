@@ -14,11 +14,14 @@ FLOOR_BIN := .venv-floor/bin
 MELLEA_PYTHON := .venv-mellea/bin/python
 
 # The suites that are too long for `make test`, in the order in which `make ci` runs them.
-LONG_SUITES := laws test-slow test-floor test-mellea demo e2e-polyglot isolation
+LONG_SUITES := laws test-slow test-floor test-mellea demo e2e-polyglot isolation fuzz
 
 # What is tested on the oldest dependencies: everything that needs only the client distribution.
 FLOOR_TESTS := tests/contract tests/client tests/unit/client tests/unit/worker tests/unit/testing tests/worker \
 	$(addprefix tests/unit/test_,json.py digest.py frames.py mux.py tls_files.py)
+
+# Half of the time for the decoders, half for the workers.
+FUZZ_SHARE = $(shell awk 'BEGIN { print $(or $(MINUTES),1) / 2 }')
 
 # The interpreter is the user's own; uv would fetch one from elsewhere.
 export UV_PYTHON_DOWNLOADS := never
@@ -155,7 +158,7 @@ laws: sync ## The laws of the pipeline on many chains (CHAINS, MINUTES, SEED; SE
 
 .PHONY: test-slow
 test-slow: sync ## The tests that `make test` leaves out because they take minutes
-	@$(BIN)/pytest -n 2 --dist worksteal -m "slow and not polyglot" $(PYTEST_FLAGS)
+	@$(BIN)/pytest -n 2 --dist worksteal -m "slow and not polyglot" $(addprefix --ignore tests/,hostile isolation) $(PYTEST_FLAGS)
 
 .PHONY: e2e-polyglot
 e2e-polyglot: sync ## Workers in Go and TypeScript without an SDK, alone and in one pipeline with Python's
@@ -164,6 +167,11 @@ e2e-polyglot: sync ## Workers in Go and TypeScript without an SDK, alone and in 
 .PHONY: isolation
 isolation: sync ## What one tenant leaves another under load, and that no call meets another's (CALLS=100000)
 	@CALLS=$(or $(CALLS),100000) $(BIN)/pytest -q tests/isolation
+
+.PHONY: fuzz
+fuzz: .venv-fuzz/.synced sync ## Fuzz the decoders, then let hostile workers loose (MINUTES=1, KEEP=1 keeps new inputs)
+	@.venv-fuzz/bin/python -m tests.fuzz.run $(FUZZ_SHARE) $(if $(KEEP),--keep)
+	@STORM_MINUTES=$(FUZZ_SHARE) $(BIN)/pytest -q -s -m slow tests/hostile
 
 # Environments. Each has a stamp that is newer than everything it was made from.
 
@@ -187,6 +195,12 @@ $(UV): requirements/uv.txt
 	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-floor
 	@$(call install,.venv-floor,requirements/floor.lock)
 	@$(call editable,.venv-floor,client)
+	@touch $@
+
+.venv-fuzz/.synced: $(UV) requirements/fuzz.lock client/pyproject.toml server/pyproject.toml
+	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-fuzz
+	@$(call install,.venv-fuzz,requirements/fuzz.lock)
+	@$(call editable,.venv-fuzz,client server)
 	@touch $@
 
 .venv-mellea/.synced: $(UV) requirements/mellea.lock client/pyproject.toml server/pyproject.toml

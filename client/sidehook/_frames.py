@@ -22,6 +22,12 @@ FRAME_OVERHEAD: Final = 32
 BATCH_OVERHEAD: Final = 6
 """What a batch adds to each serialized frame in it, in bytes, at most."""
 
+MAX_FRAMES: Final = 2**16
+"""The frames of one batch; a batch of the default size holds fewer, however short they are."""
+
+MAX_FRAME_FIELDS: Final = 64
+"""The fields of one frame, those that a newer contract added included."""
+
 MIN_BATCH_BYTES: Final = 128
 """The smallest `max_batch_bytes` an end may name: two parts of some bytes must fit."""
 
@@ -113,11 +119,11 @@ def encode_frame(frame: Frame) -> bytes:
 def decode_frame(octets: bytes) -> Frame:
     """Parse a frame; a tag that is not known is the caller's to judge.
 
-    Raises FrameError: truncated, no body, two bodies, an id of 2**53 or more.
+    Raises FrameError: truncated, no body, two bodies, an id of 2**53 or more, over 64 fields.
     """
     head = [0, 0, 0]
     tag, body = 0, b""
-    for number, content in _fields(octets):
+    for number, content in _fields(octets, MAX_FRAME_FIELDS):
         if isinstance(content, int):
             if 1 <= number <= 3:
                 head[number - 1] = content
@@ -142,9 +148,14 @@ def pack(frames: Iterable[bytes]) -> bytes:
 
 
 def unpack(octets: bytes) -> list[bytes]:
-    """Take a stream message apart into its serialized frames. Raises FrameError."""
+    """Take a stream message apart into its serialized frames, of which it has 2**16 at most.
+
+    Raises FrameError.
+    """
     return [
-        content for number, content in _fields(octets) if number == 1 and isinstance(content, bytes)
+        content
+        for number, content in _fields(octets, MAX_FRAMES)
+        if number == 1 and isinstance(content, bytes)
     ]
 
 
@@ -163,13 +174,16 @@ def split(id: int, body: bytes, max_part: int) -> list[bytes]:  # noqa: A002 - t
 
 
 class _Open:
-    """A message of which not all parts are here."""
+    """A message of which not all parts are here: their number, and their octets in one piece.
 
-    __slots__ = ("parts", "size")
+    In one piece, because a list of short parts would weigh many times what they hold.
+    """
+
+    __slots__ = ("octets", "parts")
 
     def __init__(self) -> None:
-        self.parts: list[bytes] = []
-        self.size = 0
+        self.octets = bytearray()
+        self.parts = 0
 
 
 class Joiner:
@@ -213,7 +227,7 @@ class Joiner:
         """Forget a message that was cancelled; parts of it that still come are swallowed."""
         waiting = self._open.pop(id, None)
         if waiting is not None:
-            self._open_bytes -= waiting.size
+            self._open_bytes -= len(waiting.octets)
             self._swallow(id)
 
     def _check_whole(self, frame: Frame) -> None:
@@ -234,24 +248,24 @@ class Joiner:
         except FrameError:
             self._refuse(frame)
             raise
-        waiting.parts.append(frame.body)
-        waiting.size += len(frame.body)
+        waiting.parts += 1
+        waiting.octets += frame.body
         self._open_bytes += len(frame.body)
         if frame.more:
             return None
         del self._open[frame.id]
-        self._open_bytes -= waiting.size
-        return Frame(frame.id, MESSAGE, b"".join(waiting.parts))
+        self._open_bytes -= len(waiting.octets)
+        return Frame(frame.id, MESSAGE, bytes(waiting.octets))
 
     def _room(self, frame: Frame) -> _Open:
         """The message that the part belongs to; raises when the part may not be added."""
         waiting = self._open.get(frame.id)
-        due = 0 if waiting is None else len(waiting.parts)
+        due = 0 if waiting is None else waiting.parts
         if frame.id == 0:
             raise FrameError("a part needs an id")
         if frame.seq != due:
             raise FrameError(f"part {frame.seq} where part {due} was due", id=frame.id)
-        self._check_length(len(frame.body) + (waiting.size if waiting else 0), frame.id)
+        self._check_length(len(frame.body) + (len(waiting.octets) if waiting else 0), frame.id)
         if self._open_bytes + len(frame.body) > self._max_open_bytes:
             raise JoinerFullError("too many bytes wait for the rest of messages", id=frame.id)
         if waiting is None:
@@ -314,12 +328,17 @@ def _read_varint(octets: bytes, at: int) -> tuple[int, int]:
 _FIXED_SIZES: Final = {1: 8, 5: 4}
 
 
-def _fields(octets: bytes) -> list[tuple[int, int | bytes]]:
-    """The fields of a message in order: numbers and length-delimited octets, others skipped."""
+def _fields(octets: bytes, at_most: int) -> list[tuple[int, int | bytes]]:
+    """The fields of a message in order: numbers and length-delimited octets, others skipped.
+
+    A field costs a hundred times the octets of the shortest one, so there is a limit.
+    """
     fields: list[tuple[int, int | bytes]] = []
     at, end = 0, len(octets)
     try:
         while at < end:
+            if len(fields) == at_most:
+                raise FrameError(f"over {at_most} fields in one message")
             key, at = _read_varint(octets, at)
             kind = key & 7
             if kind == 2:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from enum import Enum
-from itertools import chain
-from typing import Final, TypeAlias, cast
+from typing import Final, cast
 
 import orjson
 
@@ -36,7 +36,11 @@ _DIGITS_AS_ZEROS: Final = bytes(0x30 if 0x30 <= byte <= 0x39 else 0x20 for byte 
 _LONG_RUN: Final = b"0" * 19
 _SHOWN_NAME: Final = 64
 
-_Holder: TypeAlias = list[JSON] | dict[str, JSON]
+# For texts that are JSON, as orjson has found before.
+_STRINGS: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
+_LONG_NUMBERS: Final = re.compile(rb"[-+.eE\d]{19,}")
+_ALL_SQUARE: Final = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKETS: Final = bytes(set(range(256)).difference(b"[]{}"))
 
 
 def encode(value: object, path: str) -> bytes:
@@ -54,7 +58,7 @@ def encode(value: object, path: str) -> bytes:
     # orjson turns some things into others unasked: NaN into null, a UUID into text. What
     # reads back as equal is exact. This costs less than a look at every item in Python.
     copy: JSON = orjson.loads(octets)
-    if copy == value and _is_shallow(octets, copy):
+    if copy == value and _is_shallow(octets):
         return octets
     return orjson.dumps(_exact(value, path, MAX_DEPTH), option=_EXACT)
 
@@ -65,7 +69,7 @@ def decode(octets: bytes) -> JSON:
     A key that stands twice is not looked for: that is `check`'s work.
     """
     parsed = _parse(octets, "value")
-    if octets.translate(_DIGITS_AS_ZEROS).find(_LONG_RUN) < 0:
+    if not _has_long_run(octets):
         return parsed
     # orjson reads an integer beyond 64 bit as a float.
     return _parse_strictly(octets, "value")
@@ -179,38 +183,50 @@ def _parse(octets: bytes, what: str) -> JSON:
 
 def _checked(octets: bytes, what: str) -> JSON:
     parsed = _parse(octets, what)
-    if not _is_shallow(octets, parsed):
+    if not _is_shallow(octets):
         raise MalformedError(what, f"nested deeper than {MAX_DEPTH}")
+    written = orjson.dumps(parsed)
     # Whatever orjson reads otherwise than it stands (a key twice, a large integer) it writes
-    # otherwise too. Most writers write as it does, so this settles nearly every value in C.
-    if orjson.dumps(parsed) != octets:
-        _parse_strictly(octets, what)
+    # otherwise too. Most writers write as it does, so this settles nearly every value.
+    if written == octets:
+        return parsed
+    # The rest without a step of Python for each item, of which a value may hold millions.
+    bare = _STRINGS.sub(b'"', octets)
+    if bare.count(b":") != _STRINGS.sub(b'"', written).count(b":"):
+        raise MalformedError(what, "an object holds the same key twice")
+    if _has_long_run(bare) and not all(map(_is_in_range, _LONG_NUMBERS.findall(bare))):
+        raise MalformedError(what, f"an integer must lie in {_INT_RANGE}")
     return parsed
 
 
-def _is_shallow(octets: bytes, parsed: JSON) -> bool:
+def _has_long_run(octets: bytes) -> bool:
+    return octets.translate(_DIGITS_AS_ZEROS).find(_LONG_RUN) >= 0
+
+
+def _is_in_range(number: bytes) -> bool:
+    """Whether it is a float, or an integer of 64 bit."""
+    if not number.removeprefix(b"-").isdigit():
+        return True
+    return len(number) <= 20 and _MIN_INT <= int(number) <= _MAX_INT
+
+
+def _is_shallow(octets: bytes) -> bool:
     # So few brackets cannot be nested too deeply, and most values have fewer.
-    return octets.count(b"[") + octets.count(b"{") <= MAX_DEPTH or _fits(parsed)
+    return octets.count(b"[") + octets.count(b"{") <= MAX_DEPTH or _fits(octets)
 
 
-def _fits(parsed: JSON) -> bool:
-    level: list[_Holder] = [[parsed]]
-    for _ in range(MAX_DEPTH + 1):
-        items = chain.from_iterable(
-            [holder.values() if isinstance(holder, dict) else holder for holder in level]
-        )
-        level = [item for item in items if isinstance(item, (dict, list))]
-    return not level
+def _fits(octets: bytes) -> bool:
+    """Whether lists and objects are nested 128 deep at most, in a text that is JSON."""
+    brackets = _STRINGS.sub(b"", octets).translate(_ALL_SQUARE, _NO_BRACKETS)
+    for _ in range(MAX_DEPTH):
+        if not brackets:
+            return True
+        brackets = brackets.replace(b"[]", b"")
+    return not brackets
 
 
 def _parse_strictly(octets: bytes, what: str) -> JSON:
-    """Parse octets that orjson took, slowly, and refuse what orjson lets pass."""
-
-    def unique(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
-        members = dict(pairs)
-        if len(members) != len(pairs):
-            raise MalformedError(what, "an object holds the same key twice")
-        return members
+    """Parse octets that orjson took, slowly, and refuse the integers that it lets pass."""
 
     def integer(digits: str) -> int:
         number = int(digits) if len(digits) <= 20 else _MAX_INT + 1
@@ -219,7 +235,6 @@ def _parse_strictly(octets: bytes, what: str) -> JSON:
         return number
 
     try:
-        return cast(JSON, json.loads(octets, object_pairs_hook=unique, parse_int=integer))
+        return cast(JSON, json.loads(octets, parse_int=integer))
     except RecursionError:
-        # Inside the lost one of two values of one key, where nothing was counted.
         raise MalformedError(what, f"nested deeper than {MAX_DEPTH}") from None

@@ -14,6 +14,9 @@ from sidehook._types import FailureClass, Mode, OnError, OnRejected
 PROTOCOL_VERSION = 1
 """The version of the contract that this package speaks."""
 
+MAX_HOOKS = 1000
+"""How many hooks one manifest may hold."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorPolicy:

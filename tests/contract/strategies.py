@@ -54,8 +54,8 @@ UINT64 = st.integers(0, 2**64 - 1)
 POSITIVE32 = st.integers(1, 2**32 - 1)
 POSITIVE64 = st.integers(1, 2**64 - 1)
 # Whole nanoseconds, as a duration has them.
-SECONDS = st.integers(0, 10**15).map(lambda nanos: nanos / 10**9)
-TIMES = st.integers(1, 10**15).map(lambda nanos: nanos / 10**9)
+SECONDS = st.integers(0, 315_576_000_000 * 10**9).map(lambda nanos: nanos / 10**9)
+TIMES = st.integers(1, 315_576_000_000 * 10**9).map(lambda nanos: nanos / 10**9)
 
 VALUES = st.builds(Value, st.sampled_from(ValueKind), OCTETS)
 FIELDS = st.dictionaries(NAMES, VALUES, max_size=4)

@@ -1,6 +1,7 @@
 """Octets that break the contract are refused, each by name."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
@@ -473,3 +474,72 @@ def test_the_class_of_a_failure_that_is_not_known_stays_in_its_metadata() -> Non
     assert outcome == CallFailure(
         reason="HOOK_FAILED", message="", metadata={"failure_class": "unknown(99)"}
     )
+
+
+def test_a_manifest_is_not_looked_into_beyond_its_limits() -> None:
+    many = hook_pb2.WorkerManifest(hooks=[hook_pb2.HookSpec()] * 1001)
+    assert "1001 hooks, at most 1000" in refused(wire.decode_manifest, many).problem
+    large = hook_pb2.WorkerManifest(sdk="x" * 2**20)
+    for decode, octets in (
+        (wire.decode_manifest, large.SerializeToString()),
+        (wire.decode_worker_hello, worker_service_pb2.WorkerHello(manifest=large)),
+        (wire.decode_describe_response, worker_service_pb2.DescribeResponse(manifest=large)),
+    ):
+        assert "over the limit of 1048576" in refused(decode, octets).problem
+
+
+def test_the_problems_of_a_manifest_are_told_up_to_a_number() -> None:
+    bad = hook_pb2.HookSpec(name="h", timeout=Duration(seconds=-1))
+    error = refused(wire.decode_manifest, hook_pb2.WorkerManifest(hooks=[bad] * 100))
+    assert error.problem.count("hook 'h'") == 20
+    assert error.problem.endswith("and 80 more")
+
+
+def a_patch(fields: int) -> worker_service_pb2.HookResult:
+    patch = payload_pb2.Payload()
+    for number in range(fields):
+        patch.fields[str(number)].json = b"1"
+    return worker_service_pb2.HookResult(patch=patch)
+
+
+def test_a_payload_has_only_so_many_fields() -> None:
+    wire.decode_result(a_patch(4096).SerializeToString())
+    error = refused(wire.decode_result, a_patch(4097))
+    assert (error.what, error.problem) == (
+        "HookResult.patch",
+        "4097 fields, at most 4096 are taken",
+    )
+    fields = {str(number): Value(ValueKind.JSON, b"1") for number in range(4097)}
+    with pytest.raises(EncodeError, match="4097 fields"):
+        wire.encode_invoke(CallRequest(hook_type="t", fields=fields))
+
+
+@pytest.mark.parametrize(
+    ("message", "what"),
+    [
+        ({"rejected_fields": ["a"] * 4097}, "HookResult.rejected_fields"),
+        ({"rejected_fields": ["a" * 257]}, "HookResult.rejected_fields"),
+        ({"annotations": {str(n): "" for n in range(17)}}, "HookResult.annotations"),
+        (
+            {"state": context_pb2.StateChange(removed=[str(n) for n in range(2**16 + 1)])},
+            "HookResult.state",
+        ),
+    ],
+)
+def test_a_result_is_not_looked_into_beyond_its_limits(message: dict[str, Any], what: str) -> None:
+    result = worker_service_pb2.HookResult(proceed=worker_service_pb2.NoChange(), **message)
+    assert refused(wire.decode_result, result).what == what
+
+
+@pytest.mark.parametrize("seconds", [float("nan"), float("inf")])
+def test_a_time_that_is_no_number_is_not_written(seconds: float) -> None:
+    with pytest.raises((ValueError, OverflowError)):
+        wire.encode_extend(seconds)
+
+
+def test_a_duration_beyond_ten_thousand_years_is_refused() -> None:
+    longest = Duration(seconds=315_576_000_000)
+    extend = worker_service_pb2.ExtendHook(extra=longest)
+    assert wire.decode_extend(extend.SerializeToString()) == (315_576_000_000.0, 0)
+    extend.extra.nanos = 1
+    assert refused(wire.decode_extend, extend).what == "ExtendHook.extra"

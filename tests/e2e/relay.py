@@ -1,6 +1,7 @@
 """A relay between two sockets that keeps every byte that passed."""
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -29,6 +30,11 @@ class Relay:
             writer.close()
         await asyncio.gather(*(it.wait_closed() for it in self._writers), return_exceptions=True)
 
+    def cut(self) -> None:
+        """Breaks every connection, with what is on its way, as a crash or a firewall would."""
+        for writer in self._writers:
+            writer.transport.abort()
+
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_unix_connection(self._onward)
         self._writers += [back, writer]
@@ -37,8 +43,9 @@ class Relay:
             self._tasks.add(task)
 
     async def _pass(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        while octets := await source.read(65536):
-            self.seen += octets
-            sink.write(octets)
-            await sink.drain()
+        with suppress(ConnectionError):
+            while octets := await source.read(65536):
+                self.seen += octets
+                sink.write(octets)
+                await sink.drain()
         sink.close()

@@ -44,7 +44,12 @@ async def until(condition: Callable[[], object], *, within: float = 10.0) -> Non
 class Sidecar:
     """Everything between a call and its workers, on this loop."""
 
-    def __init__(self, *workers: WorkerConfig, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        *workers: WorkerConfig,
+        limits: Limits | None = None,
+        manifest_seconds: float = 1.0,
+    ) -> None:
         config = Config(
             listen=Listen(socket="", workers_socket=""),
             state_dir="",
@@ -59,6 +64,7 @@ class Sidecar:
             registrar=Registrar(self.holder, self.links),
             observer=self.seen,
             limits=limits or Limits(),
+            manifest_seconds=manifest_seconds,
         )
         self.host = AttachHost(self.local, hello_timeout=1.0)
         self.dispatcher = Dispatcher(

@@ -15,7 +15,7 @@ from sidehook_server.config.model import WorkerConfig
 from sidehook_server.dispatch.observer import FrameDrop
 from sidehook_server.registry.identity import Peer
 from tests.transport.raw_worker import PROCEED, AttachedWorker, a_manifest, a_spec
-from tests.transport.sidecar import Sidecar, attach_server, until
+from tests.transport.sidecar import HOOK_TYPE, Sidecar, attach_server, until
 
 BLOCK = HookResult(answer=Violation(reason="no", code="NO"))
 
@@ -128,7 +128,7 @@ async def test_answers_for_other_ids_are_dropped_counted_and_never_taken_for_a_r
     await worker.answer(identity, BLOCK)
     assert isinstance((await answer).outcome, Proceed)
     await until(lambda: sidecar.seen.late == ["w"])
-    assert sidecar.seen.dropped == [FrameDrop.UNKNOWN_ID] * 3
+    assert sidecar.seen.dropped == [FrameDrop.UNKNOWN_ID] * 9
 
 
 async def test_a_broken_frame_does_not_take_its_neighbours_with_it(
@@ -354,6 +354,85 @@ async def test_a_new_manifest_that_is_not_accepted_ends_the_stream_with_every_pr
     assert "no_such" in refusal
     assert "nor_this" in refusal
     assert len(sidecar.holder.current.plan("component_pre_execute").hooks) == 1
+
+
+async def test_of_several_manifests_in_one_message_the_newest_takes_effect(
+    sidecar: Sidecar, worker: AttachedWorker
+) -> None:
+    await worker.attach()
+    manifests = [a_manifest(a_spec("h"), a_spec(name)) for name in "ijk"]
+    await worker.send(
+        *(Frame(0, EventTag.MANIFEST, _wire.encode_manifest(each)) for each in manifests)
+    )
+    await until(lambda: len(sidecar.holder.current.plan(HOOK_TYPE).hooks) == 2)
+    hooks = sidecar.holder.current.plan(HOOK_TYPE).hooks
+    assert [hook.name for hook in hooks] == ["h", "k"]
+    assert sidecar.holder.current.sequence == 2
+
+
+async def test_a_worker_that_declares_itself_anew_all_the_time_waits_for_its_turn(
+    socket_folder: Path,
+) -> None:
+    sidecar = Sidecar(manifest_seconds=3600.0)
+    async with (
+        attach_server(sidecar, socket_folder / "w.sock") as target,
+        AttachedWorker(target) as worker,
+        AttachedWorker(target) as other,
+    ):
+        await worker.attach()
+        for number in range(12):
+            manifest = a_manifest(a_spec("h"), a_spec(f"h{number}"))
+            await worker.send(Frame(0, EventTag.MANIFEST, _wire.encode_manifest(manifest)))
+        await until(lambda: sidecar.holder.current.sequence == 9)
+        # What the worker sends after too many manifests is not read for now; others are.
+        await other.attach(a_manifest(a_spec("h"), worker="other"))
+        await sidecar.connected(2)
+        assert sidecar.holder.current.sequence == 10
+
+
+@pytest.mark.parametrize("tag", [EventTag.STARTED, EventTag.EXTEND, EventTag.END])
+async def test_an_event_of_a_run_that_never_was_is_counted(
+    sidecar: Sidecar, worker: AttachedWorker, tag: EventTag
+) -> None:
+    await worker.attach()
+    await worker.send(Frame(77, tag, b""))
+    await until(lambda: sidecar.seen.dropped)
+    assert sidecar.seen.dropped == [FrameDrop.UNKNOWN_ID]
+
+
+async def test_a_hook_that_begins_twice_or_is_not_in_the_run_is_counted_and_changes_nothing(
+    sidecar: Sidecar, worker: AttachedWorker
+) -> None:
+    await worker.attach()
+    _, answer = sidecar.start()
+    identity, _ = await worker.run()
+    await worker.send(
+        Frame(identity, EventTag.STARTED, _wire.encode_started(1)),
+        Frame(identity, EventTag.STARTED, _wire.encode_started()),
+        Frame(identity, EventTag.STARTED, _wire.encode_started()),
+    )
+    await worker.answer(identity)
+    assert isinstance((await answer).outcome, Proceed)
+    assert sidecar.seen.dropped == [FrameDrop.UNEXPECTED] * 3
+
+
+async def test_broken_frames_of_one_message_are_each_counted_and_logged_in_one_line(
+    sidecar: Sidecar, worker: AttachedWorker, caplog: pytest.LogCaptureFixture
+) -> None:
+    await worker.attach()
+    await worker.send_raw(pack([b""] * 64))
+    await until(lambda: len(sidecar.seen.dropped) == 64)
+    lines = [line for line in caplog.messages if line.startswith("frame_malformed")]
+    assert lines == ["frame_malformed worker=w instance=i1 frames=64 problem='no body'"]
+
+
+async def test_a_message_of_broken_frames_without_end_ends_the_stream(
+    sidecar: Sidecar, worker: AttachedWorker
+) -> None:
+    await worker.attach()
+    await worker.send_raw(pack([b""] * 10_000))
+    assert "over 64 frames of one message are broken" in await worker.refusal()
+    assert sidecar.seen.dropped == [FrameDrop.MALFORMED] * 65
 
 
 async def test_a_manifest_that_cannot_be_read_ends_the_stream(

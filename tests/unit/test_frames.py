@@ -1,3 +1,4 @@
+import tracemalloc
 from itertools import zip_longest
 
 import pytest
@@ -7,6 +8,8 @@ from hypothesis import strategies as st
 from sidehook._frames import (
     BATCH_OVERHEAD,
     FRAME_OVERHEAD,
+    MAX_FRAME_FIELDS,
+    MAX_FRAMES,
     MAX_ID,
     MESSAGE,
     PART,
@@ -233,3 +236,42 @@ def test_what_is_remembered_of_dropped_messages_is_bounded() -> None:
     assert joiner.feed(a_part(5, 1)) is None
     with pytest.raises(FrameError, match="part 1 where part 0 was due"):
         joiner.feed(a_part(1, 1))
+
+
+def test_a_batch_holds_no_more_frames_than_its_limit() -> None:
+    assert len(unpack(b"\x0a\x00" * MAX_FRAMES)) == MAX_FRAMES
+    with pytest.raises(FrameError, match="over 65536 fields"):
+        unpack(b"\x0a\x00" * (MAX_FRAMES + 1))
+
+
+def test_a_frame_has_no_more_fields_than_its_limit() -> None:
+    fields = b"\x08\x01" * (MAX_FRAME_FIELDS - 1)
+    assert decode_frame(fields + b"\x2a\x00") == Frame(1, MESSAGE, b"")
+    with pytest.raises(FrameError, match="over 64 fields"):
+        decode_frame(fields + b"\x08\x01\x2a\x00")
+
+
+def test_a_message_in_short_parts_weighs_what_it_holds() -> None:
+    joiner = Joiner(10**6, 4)
+    tracemalloc.start()
+    try:
+        for seq in range(50_000):
+            # Not the same octets again and again, which Python would keep once.
+            joiner.feed(a_part(1, seq, seq.to_bytes(4, "big")))
+        weight, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert joiner.open_bytes == 200_000
+    assert weight < 2 * joiner.open_bytes
+
+
+def test_empty_parts_without_end_weigh_nothing() -> None:
+    joiner = Joiner(10**6, 4)
+    tracemalloc.start()
+    try:
+        for seq in range(50_000):
+            joiner.feed(a_part(1, seq, b""))
+        weight, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert weight < 10_000

@@ -304,3 +304,65 @@ def test_a_bad_field_is_named_and_raw_ones_are_not_looked_into() -> None:
     with pytest.raises(MalformedError, match=r"field 'bad': not JSON") as caught:
         check_fields({"bad": Value(ValueKind.JSON, b"secret")})
     assert "secret" not in str(caught.value)
+
+
+PIECES = st.sampled_from(
+    [
+        *("[", "]", "{", "}", ",", ":", " ", '"', '"a"', '"b"', '"a:b"', '"{[\\""', '"\\u0061"'),
+        *("0", "1", "-0", "1.5", "1e3", "true", "null", "12345678901234567890"),
+        *("9223372036854775808", "-9223372036854775809", "18446744073709551616"),
+        "1e-9999999999999999",
+    ]
+)
+OBJECTS = st.recursive(
+    st.sampled_from(["1", '"x:y"', "18446744073709551616", "-0.5e-12345678901234567890"]),
+    lambda inner: (
+        st.lists(inner, max_size=3).map(lambda items: f"[{' ,'.join(items)}]")
+        | st.lists(st.tuples(st.sampled_from(['"a"', '"\\u0061"', '"b"']), inner), max_size=3).map(
+            lambda members: f"{{ {', '.join(f'{key}: {item}' for key, item in members)}}}"
+        )
+    ),
+    max_leaves=12,
+)
+
+
+def keeps_every_rule(text: str) -> bool:
+    """What `check` must say, found one item at a time."""
+
+    def unique(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
+        members = dict(pairs)
+        assert len(members) == len(pairs)
+        return members
+
+    def integer(digits: str) -> int:
+        assert -(2**63) <= int(digits) < 2**64
+        return int(digits)
+
+    def number(digits: str) -> float:
+        assert math.isfinite(float(digits))
+        return float(digits)
+
+    def constant(name: str) -> None:
+        raise AssertionError(name)
+
+    try:
+        json.loads(
+            text,
+            object_pairs_hook=unique,
+            parse_int=integer,
+            parse_float=number,
+            parse_constant=constant,
+        )
+    except (AssertionError, ValueError):
+        return False
+    return True
+
+
+@given(st.lists(PIECES, max_size=12).map("".join) | OBJECTS)
+def test_a_text_is_refused_exactly_when_a_slow_reader_finds_a_fault(text: str) -> None:
+    try:
+        check(text.encode(), "field")
+    except MalformedError:
+        assert not keeps_every_rule(text)
+    else:
+        assert keeps_every_rule(text)

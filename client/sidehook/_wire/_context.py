@@ -12,6 +12,9 @@ from sidehook.v1 import context_pb2
 MAX_LABELS: Final = 64
 """The labels a call may carry."""
 
+MAX_STATE_KEYS: Final = 2**16
+"""The keys of one change of the state; what fits the state by default are half as many."""
+
 
 def write_context(target: context_pb2.CallContext, context: CallContext) -> None:
     """Set a context. Raises EncodeError for more labels than a call may carry."""
@@ -52,9 +55,12 @@ def write_state(target: context_pb2.StateChange, change: StateChange) -> None:
 
 
 def read_state(source: context_pb2.StateChange, what: str) -> StateChange:
-    """Read a state change. Raises MalformedError for a key that is both set and removed."""
+    """Read a state change. Raises MalformedError: a key both set and removed, too many keys."""
     if not source.set and not source.removed:
         return NO_CHANGE
+    keys = len(source.set) + len(source.removed)
+    if keys > MAX_STATE_KEYS:
+        raise MalformedError(what, f"{keys} keys, at most {MAX_STATE_KEYS} are taken")
     change = StateChange(dict(source.set), frozenset(source.removed))
     if not change.removed.isdisjoint(change.set):
         raise MalformedError(what, "a key is both set and removed")

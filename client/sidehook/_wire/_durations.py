@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from google.protobuf.duration_pb2 import Duration
@@ -18,8 +19,11 @@ def write_duration(target: Duration, seconds: float) -> None:
 
     Raises ValueError or OverflowError for NaN and Infinity.
     """
-    nanos = 0 if seconds <= 0 else max(1, round(seconds * _NANOS))
-    target.seconds, target.nanos = divmod(nanos, _NANOS)
+    # In two parts: the product of a long time and 10**9 is no longer exact.
+    positive = 0.0 if seconds <= 0 else seconds
+    whole = math.floor(positive)
+    nanos = whole * _NANOS + round((positive - whole) * _NANOS)
+    target.seconds, target.nanos = divmod(max(nanos, int(seconds > 0)), _NANOS)
     # A duration of 0 is not the same as none.
     target.SetInParent()
 
@@ -27,9 +31,10 @@ def write_duration(target: Duration, seconds: float) -> None:
 def read_duration(source: Duration, what: str) -> float:
     """Read a duration in seconds, 0 or more. Raises MalformedError."""
     seconds, nanos = source.seconds, source.nanos
-    if not (0 <= seconds <= _MAX_SECONDS and 0 <= nanos < _NANOS):
+    total = seconds * _NANOS + nanos
+    if not (0 <= total <= _MAX_SECONDS * _NANOS and 0 <= nanos < _NANOS):
         raise MalformedError(what, "must be a duration of 0 or more")
-    return (seconds * _NANOS + nanos) / _NANOS
+    return total / _NANOS
 
 
 def read_positive(source: Duration, what: str) -> float:

@@ -8,7 +8,13 @@ from sidehook._errors import MalformedError
 from sidehook._hello import ClientHello, DescribeRequest, RetireRequest, SidecarHello, WorkerHello
 from sidehook._manifest import WorkerManifest
 from sidehook._wire import _schema
-from sidehook._wire._manifest import read_limits, read_manifest, write_limits, write_manifest
+from sidehook._wire._manifest import (
+    check_size,
+    read_limits,
+    read_manifest,
+    write_limits,
+    write_manifest,
+)
 from sidehook._wire._schema import parse
 
 
@@ -64,6 +70,7 @@ def encode_worker_hello(hello: WorkerHello) -> bytes:
 
 def decode_worker_hello(octets: bytes) -> WorkerHello:
     """Parse a worker's hello. Raises MalformedError, for a missing manifest too."""
+    check_size(octets, "WorkerHello")
     message = parse(_schema.WorkerHello, octets, "WorkerHello")
     if not message.HasField("manifest"):
         raise MalformedError("WorkerHello.manifest", "must be set")
@@ -93,6 +100,7 @@ def encode_describe_response(manifest: WorkerManifest) -> bytes:
 
 def decode_describe_response(octets: bytes) -> WorkerManifest:
     """Parse a worker's answer to Describe. Raises MalformedError, for no manifest too."""
+    check_size(octets, "DescribeResponse")
     message = parse(_schema.DescribeResponse, octets, "DescribeResponse")
     if not message.HasField("manifest"):
         raise MalformedError("DescribeResponse.manifest", "must be set")

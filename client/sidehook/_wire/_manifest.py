@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import Final
 
 from sidehook._errors import MalformedError
 from sidehook._frames import MIN_BATCH_BYTES
 from sidehook._json import shown
-from sidehook._manifest import ErrorPolicy, HookSpec, Limits, WorkerManifest
+from sidehook._manifest import MAX_HOOKS, ErrorPolicy, HookSpec, Limits, WorkerManifest
 from sidehook._wire._durations import read_positive, write_duration
 from sidehook._wire._enums import FAILURE_CLASSES, MODES, ON_ERROR, ON_REJECTED
 from sidehook._wire._schema import WorkerManifest as ManifestMessage
 from sidehook._wire._schema import parse
 from sidehook.v1 import hook_pb2, stream_pb2
+
+MAX_MANIFEST_BYTES: Final = 1024 * 1024
+"""The largest manifest, serialized, in bytes."""
+
+# The problems of one manifest that are told one by one.
+_TOLD: Final = 20
 
 # Terms whose value on the wire is the value here.
 _PLAIN_TERMS = (
@@ -34,8 +41,15 @@ def encode_manifest(manifest: WorkerManifest) -> bytes:
 
 
 def decode_manifest(octets: bytes) -> WorkerManifest:
-    """Parse a manifest. Raises one MalformedError that names every problem found."""
+    """Parse a manifest. Raises one MalformedError that names the problems found, 20 at most."""
+    check_size(octets, "WorkerManifest")
     return read_manifest(parse(ManifestMessage, octets, "WorkerManifest"), "WorkerManifest")
+
+
+def check_size(octets: bytes, what: str) -> None:
+    """Refuse a message with a manifest in it that is too large to look into."""
+    if len(octets) > MAX_MANIFEST_BYTES:
+        raise MalformedError(what, f"{len(octets)} bytes, over the limit of {MAX_MANIFEST_BYTES}")
 
 
 def write_manifest(target: hook_pb2.WorkerManifest, manifest: WorkerManifest) -> None:
@@ -135,7 +149,12 @@ def _write_spec(target: hook_pb2.HookSpec, spec: HookSpec) -> None:
         target.fields.SetInParent()
 
 
-def _read_specs(sources: Iterable[hook_pb2.HookSpec], what: str) -> tuple[HookSpec, ...]:
+def _read_specs(sources: Sequence[hook_pb2.HookSpec], what: str) -> tuple[HookSpec, ...]:
+    if len(sources) > MAX_HOOKS:
+        raise MalformedError(
+            f"{what}.hooks",
+            f"{len(sources)} hooks, at most {MAX_HOOKS} are taken; split them over several workers",
+        )
     specs: list[HookSpec] = []
     problems: list[str] = []
     for source in sources:
@@ -144,7 +163,8 @@ def _read_specs(sources: Iterable[hook_pb2.HookSpec], what: str) -> tuple[HookSp
         except MalformedError as error:
             problems.append(str(error))
     if problems:
-        raise MalformedError(what, "; ".join(problems))
+        more = [f"and {len(problems) - _TOLD} more"] if len(problems) > _TOLD else []
+        raise MalformedError(what, "; ".join([*problems[:_TOLD], *more]))
     return tuple(specs)
 
 

@@ -15,6 +15,9 @@ from sidehook.v1 import payload_pb2
 MAX_NAME_BYTES: Final = 256
 """The longest name of a field, in bytes of UTF-8."""
 
+MAX_FIELDS: Final = 4096
+"""The fields of a payload or patch."""
+
 _JSON: Final = ValueKind.JSON
 _RAW: Final = ValueKind.RAW
 
@@ -40,8 +43,13 @@ def payload_bytes(fields: Fields) -> int:
 
 
 def write_payload(target: payload_pb2.Payload, fields: Fields) -> None:
-    """Set a payload, its fields in the order of `fields`. Raises EncodeError for a bad name."""
+    """Set a payload, its fields in the order of `fields`.
+
+    Raises EncodeError for a bad name, and for too many fields.
+    """
     problem = _bad_name(fields)
+    if len(fields) > MAX_FIELDS:
+        problem = _too_many(len(fields))
     if problem:
         raise EncodeError("payload", problem)
     add = _entries(target).add
@@ -58,9 +66,12 @@ def write_payload(target: payload_pb2.Payload, fields: Fields) -> None:
 def read_payload(source: payload_pb2.Payload, what: str) -> Fields:
     """Read a payload.
 
-    Raises MalformedError: a name twice, empty or too long, a value of no kind or of two.
+    Raises MalformedError: a name twice, empty or too long, a value of no kind or of two,
+    too many fields.
     """
     entries = _entries(source)
+    if len(entries) > MAX_FIELDS:
+        raise MalformedError(what, _too_many(len(entries)))
     fields: dict[str, Value] = {}
     for entry in entries:
         name, value = entry.key, entry.value
@@ -79,6 +90,10 @@ def read_payload(source: payload_pb2.Payload, what: str) -> Fields:
     if problem:
         raise MalformedError(what, problem)
     return fields
+
+
+def _too_many(fields: int) -> str:
+    return f"{fields} fields, at most {MAX_FIELDS} are taken"
 
 
 def _bad_name(fields: Fields) -> str | None:

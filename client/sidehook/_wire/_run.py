@@ -28,7 +28,7 @@ from sidehook._wire._context import (
 from sidehook._wire._durations import read_duration, read_positive, write_duration
 from sidehook._wire._enums import FAILURE_CLASSES, MODES, ON_REJECTED
 from sidehook._wire._manifest import read_policy, write_policy
-from sidehook._wire._payload import read_payload, write_payload
+from sidehook._wire._payload import MAX_FIELDS, MAX_NAME_BYTES, read_payload, write_payload
 from sidehook._wire._receipt import read_violation, write_violation
 from sidehook._wire._schema import HookResult as ResultMessage
 from sidehook._wire._schema import RunRequest as RunMessage
@@ -181,6 +181,13 @@ def _write_checked(target: worker_service_pb2.HookResult, result: HookResult) ->
 def _read_result(source: worker_service_pb2.HookResult, hooks: int) -> HookResult:
     if source.index >= hooks:
         raise MalformedError("HookResult.index", f"{source.index} in a run of {hooks} hooks")
+    # Only what is small enough is looked into: a worker may send millions of each.
+    if len(source.rejected_fields) > MAX_FIELDS:
+        raise MalformedError("HookResult.rejected_fields", f"over {MAX_FIELDS} names")
+    if any(len(name) > MAX_NAME_BYTES for name in source.rejected_fields):
+        raise MalformedError("HookResult.rejected_fields", f"a name of over {MAX_NAME_BYTES} bytes")
+    if len(source.annotations) > MAX_ANNOTATIONS:
+        raise MalformedError("HookResult.annotations", f"over {MAX_ANNOTATIONS} entries")
     annotations = dict(source.annotations)
     problem = _bad_annotations(annotations)
     if problem:

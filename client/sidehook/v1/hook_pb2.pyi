@@ -270,7 +270,7 @@ class HookSpec(_message.Message):
     FIRE_AND_FORGET only. Unset: 1.
     """
     description: _builtins.str
-    """What it does, in a sentence, for people."""
+    """What it does, in a sentence of at most 1024 characters, for people."""
     @_builtins.property
     def timeout(self) -> _duration_pb2.Duration:
         """The longest one run may take, over 0 and up to 1 hour. Unset: 5 s, and 30 s
@@ -388,8 +388,10 @@ Global___FieldList: _TypeAlias = FieldList  # noqa: Y015
 
 @_typing.final
 class WorkerManifest(_message.Message):
-    """How a worker introduces itself. The last accepted manifest of a worker is
-    kept; hooks leave the plan when they are retired, not when a worker goes.
+    """How a worker introduces itself, in 1 MiB at most. The last accepted manifest
+    of a worker is kept; hooks leave the plan when they are retired, not when a
+    worker goes. A manifest that would bring the hooks kept under the worker's
+    name to more than 1000 is refused.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -413,20 +415,22 @@ class WorkerManifest(_message.Message):
     instance: _builtins.str
     """Names this process among the replicas, for people: host and process id, say."""
     sdk: _builtins.str
-    """The library that speaks, for people: `sidehook-python/0.1.0`."""
+    """The library that speaks, for people: `sidehook-python/0.1.0`. At most 256
+    characters.
+    """
     tenant: _builtins.str
     """The tenant whose calls may name the scopes of its hooks. Default empty, the
     tenant of calls that name none.
     """
     @_builtins.property
     def hooks(self) -> _containers.RepeatedCompositeFieldContainer[Global___HookSpec]:
-        """Its hooks, each name once. May be empty."""
+        """Its hooks, each name once, 1000 at most. May be empty."""
 
     @_builtins.property
     def capabilities(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What the worker can do beyond the base contract. Known names: `fused_runs`
         (several hooks in one run), `split_frames` (messages in several frames).
-        Unknown names are ignored.
+        Unknown names are ignored. At most 64 names of at most 256 characters.
         """
 
     @_builtins.property

@@ -56,7 +56,9 @@ class Payload(_message.Message):
     FIELDS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def fields(self) -> _containers.MessageMap[_builtins.str, Global___Value]:
-        """Field name to value. Names are non-empty UTF-8 of at most 256 bytes."""
+        """Field name to value, 4096 at most. Names are non-empty UTF-8 of at most 256
+        bytes.
+        """
 
     def __init__(
         self,

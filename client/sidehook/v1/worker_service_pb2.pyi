@@ -313,7 +313,7 @@ class HookResult(_message.Message):
     @_builtins.property
     def rejected_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Fields of its patch that an SDK has already taken out as not writable. A
-        worker without an SDK leaves it empty.
+        worker without an SDK leaves it empty. At most 4096.
         """
 
     def __init__(

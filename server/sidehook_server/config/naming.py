@@ -7,17 +7,25 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Final
 
+from sidehook import _manifest
+
 MAX_PRIORITY: Final = 1_000_000
 """The priority of a hook is from minus this to this."""
 
 MAX_TIMEOUT: Final = 3600.0
 """The longest timeout of a hook, in seconds."""
 
-MAX_HOOKS: Final = 1000
-"""How many hooks one manifest may hold."""
+MAX_HOOKS: Final = _manifest.MAX_HOOKS
+"""How many hooks one manifest may hold, and how many may be in the plan under one name."""
+
+MAX_WORKERS: Final = 1000
+"""How many names of workers are known at once."""
 
 MAX_TEXT: Final = 256
 """How many characters an instance's name, a scope or a tenant may have."""
+
+MAX_SENTENCE: Final = 1024
+"""How many characters the description of a hook may have."""
 
 _WORKER = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _HOOK = re.compile(r"[A-Za-z0-9_.:-]{1,128}")

@@ -10,6 +10,7 @@ from sidehook._call import CallAnswer, CallFailure, CallRequest, ReceiptLine, Vi
 from sidehook._types import HookOutcome, Mode
 from sidehook_server.dispatch.observer import GuardMissed, Observer
 from sidehook_server.modes import MODES
+from sidehook_server.pipeline.words import named
 
 _log: Final = logging.getLogger("sidehook.dispatch")
 
@@ -52,7 +53,7 @@ def _account_for_line(observer: Observer, request: CallRequest, line: ReceiptLin
         line.hook,
         line.failure_class or "",
         line.code,
-        ",".join(line.rejected_fields),
+        named(line.rejected_fields),
     )
     report(observer, request.hook_type, line)
 

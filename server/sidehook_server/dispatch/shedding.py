@@ -28,7 +28,7 @@ class Shedding:
     def shed(self, hook: PlannedHook) -> None:
         """A hook was not started, because there is too much to do."""
         if hook.row.schedule is Schedule.DETACHED:
-            self._observer.detached_lost(hook, DetachedLoss.SATURATED)
+            self._observer.detached_refused(hook, DetachedLoss.SATURATED)
         self._unsaid[hook.path] += 1
         now = self._clock.time()
         if self._said_at is None or now - self._said_at >= _LINE_EVERY_SECONDS:

@@ -12,6 +12,7 @@ from sidehook._run import HookFailure, HookResult
 from sidehook._types import FailureClass, OnRejected, ValueKind
 from sidehook_server.modes import Ruling
 from sidehook_server.pipeline.model import PlannedHook
+from sidehook_server.pipeline.words import MAX_CODE, MAX_SENTENCE, cut, named
 from sidehook_server.policy import CLASSES
 
 _T = TypeVar("_T")
@@ -35,10 +36,11 @@ def failure_in(result: HookResult) -> HookFailure | None:
     if result.index != 0:
         return malformed(f"a result for hook {result.index} of a run with one hook")
     if isinstance(answer, HookFailure):
-        if CLASSES[answer.failure_class].workers_own:
-            return answer
+        own = CLASSES[answer.failure_class].workers_own
         return HookFailure(
-            failure_class=FailureClass.RAISED, code=answer.code, message=answer.message
+            failure_class=answer.failure_class if own else FailureClass.RAISED,
+            code=cut(answer.code, MAX_CODE),
+            message=cut(answer.message, MAX_SENTENCE),
         )
     if isinstance(answer, Violation) and answer.details:
         return _problem_with(_check_details, answer.details)
@@ -51,7 +53,7 @@ def failure_of(ruling: Ruling, hook: PlannedHook, fields: Fields, limit: int) ->
     `fields` is the payload the hook saw, `limit` the largest payload in bytes.
     """
     if ruling.rejected and hook.on_rejected is OnRejected.ERROR:
-        names = ", ".join(ruling.rejected)
+        names = named(ruling.rejected)
         return malformed(f"wrote fields it may not write ({names}), under on_rejected: error")
     if not ruling.patch:
         return None

@@ -10,6 +10,7 @@ from sidehook_server.deadline import Budget
 from sidehook_server.modes import Ruling
 from sidehook_server.pipeline import failures
 from sidehook_server.pipeline.model import PlannedHook
+from sidehook_server.pipeline.words import MAX_CODE, cut
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,7 @@ def blocked(hook: PlannedHook, ruling: Ruling) -> End:
     assert ruling.violation is not None, "a block carries a violation"
     violation = replace(
         ruling.violation,
+        code=cut(ruling.violation.code, MAX_CODE),
         reason=reason_of(ruling.violation, hook),
         hook=hook.name,
         worker=hook.worker,

@@ -13,6 +13,7 @@ from sidehook_server.modes import Ruling
 from sidehook_server.pipeline.ending import reason_of
 from sidehook_server.pipeline.model import PlannedHook
 from sidehook_server.pipeline.running import Running
+from sidehook_server.pipeline.words import MAX_CODE, MAX_SENTENCE, cut
 
 NO_ANNOTATIONS: Final[Mapping[str, str]] = MappingProxyType({})
 """What most hooks have to say for the decision log."""
@@ -50,8 +51,10 @@ class Ledger:
             now,
             changed_fields=ruling.changed,
             rejected_fields=ruling.rejected,
-            code="" if violation is None else violation.code,
-            message="" if violation is None else reason_of(violation, running.hook),
+            code="" if violation is None else cut(violation.code, MAX_CODE),
+            message=(
+                "" if violation is None else cut(reason_of(violation, running.hook), MAX_SENTENCE)
+            ),
             annotations=annotations,
         )
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from sidehook._call import StateChange
 from sidehook._errors import MalformedError
-from sidehook._json import check
+from sidehook._json import check, shown
 
 SHARED: Final = "shared."
 """The prefix of keys that every worker may read and write."""
@@ -53,7 +53,7 @@ class CallState:
         if twice := change.removed.intersection(change.set):
             raise MalformedError("state", f"keys both set and removed: {sorted(twice)}")
         for key, text in change.set.items():
-            check(text, f"state[{key}]")
+            check(text, f"state[{shown(key)}]")
         after = dict(self._now)
         for key in change.removed:
             after.pop(_full(worker, key), None)

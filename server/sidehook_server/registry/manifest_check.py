@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from sidehook._manifest import HookSpec, WorkerManifest
@@ -15,6 +16,8 @@ from sidehook_server.config.model import Config, HookConfig, WorkerConfig
 from sidehook_server.config.naming import (
     MAX_HOOKS,
     MAX_PRIORITY,
+    MAX_SENTENCE,
+    MAX_TEXT,
     MAX_TIMEOUT,
     did_you_mean,
     hook_name_problem,
@@ -27,6 +30,10 @@ from sidehook_server.modes import MODES
 from sidehook_server.registry.declared import DeclaredType
 from sidehook_server.registry.effects import RefusalReason, Refuse
 from sidehook_server.registry.identity import STRANGER, Peer, identity_problems
+
+_MAX_CAPABILITIES: Final = 64
+# More would help nobody to repair a manifest, and finding them all may take long.
+_TOLD: Final = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +58,7 @@ def refusal(
     types: Mapping[str, DeclaredType],
     undeclared_allowed: bool,
 ) -> Refuse | None:
-    """Why the manifest is refused, with every problem; None when it is accepted."""
+    """Why the manifest is refused, with its problems, 50 of hooks at most; None when it is not."""
     said = config.workers.get(manifest.worker)
     identity = _identity_problems(manifest, registrant, said)
     checked = _Checked(
@@ -61,7 +68,11 @@ def refusal(
         undeclared_allowed=undeclared_allowed,
         serves_scope=registrant.serves_scope,
     )
-    problems = (*identity, *_worker_problems(manifest), *checked.hook_problems())
+    problems = (
+        *identity,
+        *islice(_worker_problems(manifest), _TOLD),
+        *islice(checked.hook_problems(), _TOLD),
+    )
     if not problems:
         return None
     reason = RefusalReason.WORKER_IDENTITY if identity else RefusalReason.INVALID_MANIFEST
@@ -90,9 +101,19 @@ def _worker_problems(manifest: WorkerManifest) -> Iterator[str]:
     who = f"worker {shown(manifest.worker)}"
     if problem := worker_name_problem(manifest.worker):
         yield f"{who}, field worker: {problem}"
-    for field, text in (("instance", manifest.instance), ("tenant", manifest.tenant)):
+    for field, text in (
+        ("instance", manifest.instance),
+        ("tenant", manifest.tenant),
+        ("sdk", manifest.sdk),
+    ):
         if problem := text_problem(text):
             yield f"{who}, field {field}: {problem}"
+    names = manifest.capabilities
+    if len(names) > _MAX_CAPABILITIES or any(len(name) > MAX_TEXT for name in names):
+        yield (
+            f"{who}, field capabilities: use at most {_MAX_CAPABILITIES} names of at most "
+            f"{MAX_TEXT} characters"
+        )
     if len(manifest.hooks) > MAX_HOOKS:
         yield (
             f"{who}, field hooks: {len(manifest.hooks)} hooks, at most {MAX_HOOKS} are taken; "
@@ -221,6 +242,12 @@ def _fields_problem(spec: HookSpec) -> str | None:
     return "a field has no name; leave it out" if "" in names else None
 
 
+def _description_problem(spec: HookSpec) -> str | None:
+    if len(spec.description or "") > MAX_SENTENCE:
+        return f"use at most {MAX_SENTENCE} characters"
+    return None
+
+
 _TERM_CHECKS: Final[Mapping[str, Callable[[HookSpec], str | None]]] = {
     "priority": _priority_problem,
     "timeout": _timeout_problem,
@@ -228,4 +255,5 @@ _TERM_CHECKS: Final[Mapping[str, Callable[[HookSpec], str | None]]] = {
     "sample": _sample_problem,
     "requires_final_payload": _final_payload_problem,
     "fields": _fields_problem,
+    "description": _description_problem,
 }

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from sidehook._manifest import WorkerManifest
 from sidehook_server.config.model import Config, WorkerConfig
+from sidehook_server.config.naming import MAX_HOOKS, MAX_WORKERS
 from sidehook_server.registry import accounts
 from sidehook_server.registry.changes import changed, unchanged, with_workers
 from sidehook_server.registry.compile import brought_up_to_date
@@ -104,6 +105,9 @@ def detached(registry: Registry, link_id: str) -> Change:
         replace(registry, owners=MappingProxyType(owners)),
         [replace(worker, links=_without(worker.links, [link_id]))],
     )
+    if worker.name not in after.workers and worker.name not in registry.config.workers:
+        # Of a name that is forgotten nobody asks any more whether it was seen.
+        after = replace(after, seen=registry.seen - {worker.name})
     return changed(registry, after, accounts.link_log(Level.INFO, "worker_detached", link))
 
 
@@ -228,6 +232,8 @@ def _refused(
         types=registry.types,
         undeclared_allowed=registry.undeclared_allowed,
     )
+    if refuse is None and not registrant.serves_scope:
+        refuse = _no_room(registry, manifest)
     if refuse is None:
         return None
     return unchanged(registry, refuse, accounts.refused(link_id, manifest.worker, refuse))
@@ -238,6 +244,29 @@ def _not_retired(
 ) -> Change:
     refuse = Refuse(reason, problems)
     return unchanged(registry, refuse, accounts.refused("", worker, refuse))
+
+
+def _no_room(registry: Registry, manifest: WorkerManifest) -> Refuse | None:
+    """Why the registry cannot hold what the manifest adds to it; hooks only ever add up there."""
+    name = manifest.worker
+    worker = registry.workers.get(name)
+    if worker is None:
+        if len(registry.workers) < MAX_WORKERS:
+            return None
+        problem = (
+            f"worker {name!r}: {MAX_WORKERS} workers are known, the most there may be; retire "
+            "those that will not come back"
+        )
+        return Refuse(RefusalReason.INVALID_MANIFEST, (problem,))
+    keys = {HookKey(spec.hook_type, spec.name) for spec in manifest.hooks}
+    total = len(keys | worker.hooks.keys())
+    if registry.development or total <= max(MAX_HOOKS, len(worker.hooks)):
+        return None
+    problem = (
+        f"worker {name!r}, field hooks: with those that it declared before it would have {total}, "
+        f"and at most {MAX_HOOKS} are kept under one name; retire those that it does not serve"
+    )
+    return Refuse(RefusalReason.INVALID_MANIFEST, (problem,))
 
 
 def _declared(

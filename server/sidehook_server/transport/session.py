@@ -18,6 +18,7 @@ from sidehook._mux import Outbox, pump
 from sidehook_server.dispatch.observer import Observer
 from sidehook_server.registry.identity import STRANGER, Peer
 from sidehook_server.transport.errors import RefusedError
+from sidehook_server.transport.pace import Pace
 from sidehook_server.transport.registrar import Registrar
 from sidehook_server.transport.stream_link import StreamLink
 from sidehook_server.transport.tasks import first_to_end
@@ -25,6 +26,8 @@ from sidehook_server.transport.tasks import first_to_end
 _log: Final = logging.getLogger("sidehook.transport")
 
 _LAST_WORDS_SECONDS: Final = 1.0
+_MANIFESTS_AT_ONCE: Final = 8
+_SHOWN_REASON: Final = 256
 
 Read: TypeAlias = Callable[[], Awaitable[bytes | None]]
 """Gives the next message of a stream, None at its end."""
@@ -35,12 +38,16 @@ Write: TypeAlias = Callable[[bytes], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Local:
-    """This sidecar, to its connections. `sidecar` names this run of it, `limits` are its own."""
+    """This sidecar, to its connections. `sidecar` names this run of it, `limits` are its own.
+
+    A worker that declares itself anew again and again is read once in `manifest_seconds`.
+    """
 
     sidecar: str
     registrar: Registrar
     observer: Observer
     limits: Limits = field(default_factory=Limits)
+    manifest_seconds: float = 1.0
 
     def hello(self, *, scope_handle: str = "") -> bytes:
         """How the sidecar introduces itself, serialized."""
@@ -110,6 +117,7 @@ class Session:
     def __init__(self, local: Local, manifest: WorkerManifest, outbox: Outbox) -> None:
         self._local = local
         self._manifest = manifest
+        self._pace = Pace(at_once=_MANIFESTS_AT_ONCE, seconds=local.manifest_seconds)
         try:
             self.link: Final = StreamLink(
                 local.registrar.new_link_id(),
@@ -161,6 +169,10 @@ class Session:
         self.link.receive(received)
         while (batch := await read()) is not None:
             self.link.receive(batch)
+            # What a manifest costs, plans made anew and a file written, all calls pay for.
+            # A worker that sends too many waits itself, with everything else it has to say.
+            if wait := self._pace.wait(_now()):
+                await asyncio.sleep(wait)
 
     def goodbye(self, reason: str) -> None:
         """The instance drains: it finishes its runs and gets no new ones."""
@@ -168,14 +180,19 @@ class Session:
             "worker_goodbye worker=%s instance=%s reason=%r",
             self.link.worker,
             self.link.instance,
-            reason,
+            reason[:_SHOWN_REASON],
         )
         self._local.registrar.drain(self.link.link_id)
 
     def manifest(self, manifest: WorkerManifest) -> None:
         """A new manifest, in place of the one before. Raises RefusedError."""
         check_version(manifest)
+        self._pace.spend(_now())
         self._local.registrar.declare_anew(self.link.link_id, manifest)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 @asynccontextmanager

@@ -41,6 +41,8 @@ _log: Final = logging.getLogger("sidehook.transport")
 
 _REMEMBERED: Final = 1024
 """Runs without a further answer due that are remembered, to tell late answers from strange ones."""
+_MOST_BROKEN: Final = 64
+"""The broken frames of one message that are dropped one by one; more end the stream."""
 
 
 _LETS_GO_SECONDS: Final = 1.0
@@ -57,13 +59,14 @@ class StreamListener(Protocol):
         """A new manifest, in place of the one before."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Run:
     """One run that the worker has not answered."""
 
     sink: RunSink
     hook: str
     call_id: str
+    has_begun: bool = False
 
 
 class StreamLink:
@@ -100,6 +103,7 @@ class StreamLink:
         self._joiner = Joiner(limits.max_message_bytes, limits.max_in_flight)
         self._draining = False
         self._closed = False
+        self._declared: bytes | None = None
         outbox.configure(
             max_batch_bytes=min(manifest.limits.max_batch_bytes, DEFAULT_BATCH_BYTES),
             split_frames=SPLIT_FRAMES in manifest.capabilities,
@@ -189,21 +193,43 @@ class StreamLink:
     def receive(self, batch: bytes) -> None:
         """Takes one message of the stream. A frame that is broken is dropped, and counted.
 
-        Raises only what the listener raises.
+        Raises MalformedError for a manifest that is none and for a message of which too many
+        frames are broken, and what the listener raises.
         """
-        try:
-            frames = unpack(batch)
-        except FrameError as error:
-            self._broken_frame(error)
-            return
-        for octets in frames:
+        broken: list[FrameError] = []
+        for octets in self._unpacked(batch, broken):
             try:
                 frame = self._joiner.feed(decode_frame(octets))
-            except FrameError as error:
-                self._broken_frame(error)
-            else:
                 if frame is not None:
                     self._take(frame)
+            except FrameError as error:
+                broken.append(error)
+                self._broken_frame(error)
+                if len(broken) > _MOST_BROKEN:
+                    # Each costs more than it cost to send. There is no sense in this stream.
+                    raise MalformedError(
+                        "batch", f"over {_MOST_BROKEN} frames of one message are broken"
+                    ) from error
+        if broken:
+            # One line, however many frames: a worker must not be able to fill the log.
+            _log.warning(
+                "frame_malformed worker=%s instance=%s frames=%d problem=%r",
+                self.worker,
+                self.instance,
+                len(broken),
+                broken[0].problem,
+            )
+        declared, self._declared = self._declared, None
+        if declared is not None:
+            self._listener.manifest(_wire.decode_manifest(declared))
+
+    def _unpacked(self, batch: bytes, broken: list[FrameError]) -> list[bytes]:
+        try:
+            return unpack(batch)
+        except FrameError as error:
+            broken.append(error)
+            self._broken_frame(error)
+            return []
 
     def _take(self, frame: Frame) -> None:
         take = _TAKERS.get(frame.tag)
@@ -226,10 +252,14 @@ class StreamLink:
 
     def _take_end(self, frame: Frame) -> None:
         run = self._end(frame.id)
-        if run is not None:
+        if run is None:
+            self._count_unknown(frame.id)
+        else:
             run.sink.failed(malformed("the run ended without a result"), sent=True)
 
     def _take_goodbye(self, frame: Frame) -> None:
+        if self._draining:
+            return
         try:
             reason = _wire.decode_goodbye(frame.body)
         except MalformedError:
@@ -239,21 +269,29 @@ class StreamLink:
         self._listener.goodbye(reason)
 
     def _take_manifest(self, frame: Frame) -> None:
-        self._listener.manifest(_wire.decode_manifest(frame.body))
+        # Of several in one message the newest holds, so that the others need not take effect.
+        self._declared = frame.body
 
     def _take_started(self, frame: Frame) -> None:
         run = self._runs.get(frame.id)
-        if run is not None:
+        if run is None:
+            self._count_unknown(frame.id)
+        elif run.has_begun or _index_of(frame) != 0:
+            # A second time, or for a hook that is not in the run.
+            self._observer.frame_dropped(self.worker, FrameDrop.UNEXPECTED)
+        else:
+            run.has_begun = True
             run.sink.begun()
 
     def _take_extend(self, frame: Frame) -> None:
         run = self._runs.get(frame.id)
         if run is None:
+            self._count_unknown(frame.id)
             return
         try:
             extra, _ = _wire.decode_extend(frame.body)
         except MalformedError as error:
-            self._broken_frame(FrameError(str(error), id=frame.id))
+            raise FrameError(str(error), id=frame.id) from error
         else:
             run.sink.extended(extra)
 
@@ -279,6 +317,11 @@ class StreamLink:
         if len(self._over) > _REMEMBERED:
             del self._over[next(iter(self._over))]
 
+    def _count_unknown(self, identity: int) -> None:
+        """An event of a run that never was; of one that is over, the two may have crossed."""
+        if identity not in self._over:
+            self._observer.frame_dropped(self.worker, FrameDrop.UNKNOWN_ID)
+
     def _unawaited(self, identity: int) -> None:
         """A result that nobody waits for: late, or of a run that never was."""
         if identity not in self._over:
@@ -299,12 +342,6 @@ class StreamLink:
 
     def _broken_frame(self, error: FrameError) -> None:
         self._observer.frame_dropped(self.worker, FrameDrop.MALFORMED)
-        _log.warning(
-            "frame_malformed worker=%s instance=%s problem=%r",
-            self.worker,
-            self.instance,
-            error.problem,
-        )
         run = self._end(error.id)
         if run is None:
             return
@@ -330,6 +367,16 @@ class _StreamRun:
     def cancel(self) -> None:
         """Stops it."""
         self._link.cancel(self._identity)
+
+
+def _index_of(started: Frame) -> int:
+    """The hook that begins. Raises FrameError for a message that is none."""
+    if not started.body:
+        return 0
+    try:
+        return _wire.decode_started(started.body)
+    except MalformedError as error:
+        raise FrameError(str(error), id=started.id) from error
 
 
 _TAKERS: Final[Mapping[int, Callable[[StreamLink, Frame], None]]] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sidehook_server.config.model import UndeclaredTypes
+from sidehook_server.config.naming import MAX_HOOKS, MAX_WORKERS
 from sidehook_server.registry import transitions
 from sidehook_server.registry.effects import (
     AnnounceActive,
@@ -227,3 +228,33 @@ def test_in_development_every_plan_says_so() -> None:
     registry = Scripted(a_config(dev=True, undeclared_types=UndeclaredTypes.ALLOW)).registry
     assert registry.plan(TYPE).development
     assert registry.plan("of_nobody").development
+
+
+def test_manifests_that_change_all_the_time_do_not_fill_the_plan_without_end() -> None:
+    sidecar = Scripted().attach("one", *(a_hook(f"a{n}") for n in range(MAX_HOOKS - 1)))
+    sidecar.remanifest("one", a_hook("b"))
+    assert sidecar.last.refusal is None
+    sidecar.remanifest("one", a_hook("c"))
+    (problem,) = sidecar.problems()
+    assert "it would have 1001, and at most 1000 are kept under one name" in problem
+    assert len(sidecar.paths()) == MAX_HOOKS
+    assert sidecar.remanifest("one", a_hook("a7")).last.refusal is None
+    sidecar.retire(hook="a1")
+    assert sidecar.remanifest("one", a_hook("c")).last.refusal is None
+
+
+def test_only_so_many_names_of_workers_are_known_at_once() -> None:
+    sidecar = Scripted()
+    for number in range(MAX_WORKERS):
+        sidecar.attach(f"link-{number}", worker=f"w{number}")
+    sidecar.attach("link-more", a_hook(), worker="more")
+    (problem,) = sidecar.problems()
+    assert "1000 workers are known, the most there may be" in problem
+    assert sidecar.attach("replica", a_hook(), worker="w7").last.refusal is None
+    sidecar.detach("link-3").attach("link-again", a_hook(), worker="more")
+    assert sidecar.last.refusal is None
+
+
+def test_a_name_without_hooks_is_forgotten_when_its_worker_goes() -> None:
+    sidecar = Scripted().attach("one").detach("one")
+    assert sidecar.registry.seen == frozenset()

@@ -110,6 +110,31 @@ def test_a_manifest_has_only_so_many_hooks() -> None:
     assert "field hooks: 1001 hooks, at most 1000 are taken" in problem
 
 
+@pytest.mark.parametrize(
+    ("terms", "problem"),
+    [
+        ({"sdk": "x" * 257}, "field sdk: use at most 256 characters"),
+        ({"capabilities": frozenset({"x" * 257})}, "field capabilities: use at most 64 names"),
+        ({"capabilities": frozenset(map(str, range(65)))}, "field capabilities: use at most 64"),
+    ],
+)
+def test_what_a_worker_says_of_itself_has_a_limit(terms: dict[str, Any], problem: str) -> None:
+    sidecar = Scripted()
+    sidecar.apply(transitions.attached(sidecar.registry, "one", a_manifest(a_hook(), **terms)))
+    (told,) = sidecar.problems()
+    assert problem in told
+
+
+def test_a_description_has_a_limit() -> None:
+    (problem,) = Scripted().attach("one", a_hook(description="x" * 1025)).problems()
+    assert "field description: use at most 1024 characters" in problem
+
+
+def test_only_so_many_problems_of_one_manifest_are_told() -> None:
+    hooks = [a_hook(f"h{number}", "component_pre_exec") for number in range(MAX_HOOKS)]
+    assert len(Scripted().attach("one", *hooks).problems()) == 50
+
+
 def test_a_name_that_is_too_long_is_cut_in_the_message() -> None:
     (problem,) = Scripted().attach("one", a_hook("x" * 10_000)).problems()
     assert len(problem) < 500
