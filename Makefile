@@ -13,8 +13,14 @@ PROTO_BIN := .venv-proto/bin
 FLOOR_BIN := .venv-floor/bin
 MELLEA_PYTHON := .venv-mellea/bin/python
 
-# The suites that are too long for `make test`, in the order in which `make ci` runs them.
-LONG_SUITES := test-floor test-mellea demo e2e-polyglot
+# The suites that are too long for `make test`, in the order in which `make ci` runs them; what
+# stands behind a colon is how long they are there.
+LONG_SUITES := test-floor test-mellea demo e2e-polyglot chaos:ROUNDS=50 soak:MINUTES=2
+
+# How long they are when a person runs them, and what else they can be told.
+ROUNDS ?= 1000
+MINUTES ?= 30
+RATE ?= 100
 
 # What is tested on the oldest dependencies: everything that needs only the client distribution.
 FLOOR_TESTS := tests/contract tests/client tests/unit/client tests/unit/worker tests/unit/testing tests/worker \
@@ -146,6 +152,14 @@ test-mellea: .venv-mellea/.synced ## The tests that need mellea, in the environm
 .PHONY: e2e-polyglot
 e2e-polyglot: sync ## Workers in Go and TypeScript without an SDK, alone and in one pipeline with Python's
 	@$(BIN)/pytest -m polyglot tests/polyglot
+
+.PHONY: chaos
+chaos: sync ## kill -9 of clients, workers and sidecar under load (ROUNDS=1000, SEED= to replay)
+	@$(BIN)/python -m tests.chaos --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
+
+.PHONY: soak
+soak: sync ## A steady load while workers are rolled: nothing grows (MINUTES=30, RATE=100)
+	@$(BIN)/python -m tests.soak --minutes $(MINUTES) --rate $(RATE)
 
 # Environments. Each has a stamp that is newer than everything it was made from.
 

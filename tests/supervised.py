@@ -2,17 +2,16 @@
 
 A server that has the imports already forks them, so that starting one again costs
 milliseconds. Each leads a process group of its own and writes to a file. None outlives
-the block that started it, however that block ends; where the system can tell a process
-that its parent died, not even a suite that was killed.
+the block that started it, however that block ends, nor a suite that was killed.
 """
 
-import ctypes
 import json
 import multiprocessing
 import os
 import re
 import signal
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,8 +22,6 @@ from typing import Any, Final
 
 ENDS_WITHIN: Final = 20.0
 """Seconds in which a process ends that was told to."""
-
-_TELL_WHEN_PARENT_DIES: Final = 1
 
 Entry = Callable[..., object]
 """What a process does: a function of a module, called with its arguments."""
@@ -188,13 +185,19 @@ def page(url: str) -> str:
 
 def _begin(log: str, entry: Entry, arguments: Sequence[object]) -> None:
     os.setsid()
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_TELL_WHEN_PARENT_DIES, signal.SIGKILL)
+    threading.Thread(target=_end_with_suite, name="suite", daemon=True).start()
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     for descriptor in (1, 2):
         os.dup2(output, descriptor)
     os.close(output)
     entry(*arguments)
+
+
+def _end_with_suite() -> None:
+    suite = multiprocessing.parent_process()
+    assert suite is not None, "this is a child"
+    suite.join()
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -16,10 +16,14 @@ from pathlib import Path
 from typing import Final
 
 from tests.chaos.accounting import Evidence, account_for
-from tests.chaos.report import Result, table
+from tests.chaos.report import Result, longest_outage, table
 from tests.chaos.script import script
 from tests.chaos.stage import PRELOAD, VICTIMS, Stage, StageError
 from tests.supervised import Nursery, nursery
+
+JOURNAL: Final = "journal"
+MODES: Final = (JOURNAL, "memory")
+"""The two runs: with a journal of detached work, and without."""
 
 ROUND_SECONDS: Final = 8.0
 """What a round may take at most, on average; a run that takes more is given up."""
@@ -32,18 +36,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--rounds", type=int, default=1000, help="of each run (default: 1000)")
     parser.add_argument("--seed", type=int, help="of an earlier run, to kill as it did")
+    parser.add_argument("--only", choices=MODES, help="one of the two runs, to look at it closer")
     options = parser.parse_args(arguments)
     seed = secrets.randbelow(2**32) if options.seed is None else options.seed
-    print(f"chaos: {options.rounds} rounds with a journal, as many without; --seed {seed}")
+    print(f"chaos: {options.rounds} rounds of each run; --seed {seed}", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="sh", dir="/tmp"))
     environment = {"GRPC_EXPERIMENTS": "-event_engine_client,-event_engine_listener"}
     results: dict[str, Result] = {}
     with nursery(folder, preload=PRELOAD, environment=environment) as children:
-        for name, has_journal in (("journal", True), ("memory", False)):
+        for name in MODES if options.only is None else (options.only,):
             children.folder = folder / name
             children.folder.mkdir()
-            results[name] = run(children, seed, options.rounds, has_journal=has_journal)
+            results[name] = run(children, seed, options.rounds, has_journal=name == JOURNAL)
     print(table(results))
+    for name, result in results.items():
+        print(f"longest outage, {name}: {longest_outage(result)}")
     problems = [f"{name}: {it}" for name, result in results.items() for it in result.problems]
     for problem in problems:
         print(f"BROKEN {problem}")
@@ -87,6 +94,7 @@ def run(children: Nursery, seed: int, rounds: int, *, has_journal: bool) -> Resu
     return Result(
         account=account,
         kills=kills,
+        killed=stage.killed,
         seconds=seconds,
         healed_in=healed_in,
         problems=(*problems, *account.problems),

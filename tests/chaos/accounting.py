@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
 
-from tests.chaos.hooks import GUARD, PLAN
+from tests.chaos.hooks import GUARD, NO, PLAN
 from tests.chaos.records import BEGAN, BLOCKED, ENDED, FAILED, PROCEEDED, Call, Run
 
 RAN: Final = frozenset({"proceeded", "modified", "blocked", "block_suppressed", "patch_discarded"})
@@ -61,6 +61,19 @@ class Detached:
     lost: tuple[tuple[str, Call], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """A time in which no call of any caller proceeded."""
+
+    began: float = 0.0
+    ended: float = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """How long it was."""
+        return self.ended - self.began
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     """The verdict: sentences about what is wrong, and the figures."""
@@ -70,7 +83,7 @@ class Account:
     reasons: Mapping[str, int]
     detached: Detached
     could_be_lost: int
-    longest_outage: float
+    longest_outage: Outage
 
 
 class Ledger:
@@ -94,12 +107,9 @@ def account_for(evidence: Evidence) -> Account:
     """Hold every law against the evidence."""
     ledger = Ledger(evidence.runs)
     detached = _detached(evidence, ledger)
-    could_be_lost = sum(_could_be_lost(kill, evidence.calls) for kill in evidence.kills)
-    problems = [
-        sentence
-        for law in (_own_answers, _adds_up, _guarded, _lines_are_true, _own_runs)
-        for sentence in _shown(law, evidence.calls, ledger)
-    ]
+    kills = () if evidence.has_journal else evidence.kills
+    could_be_lost = sum(_could_be_lost(kill, evidence.calls) for kill in kills)
+    problems = [sentence for law in _LAWS for sentence in _few(law(evidence.calls, ledger))]
     problems += _few(_never_twice(ledger))
     problems += _few(_one_key(ledger))
     problems += _few(_explained(evidence, detached, could_be_lost))
@@ -113,15 +123,14 @@ def account_for(evidence: Evidence) -> Account:
     )
 
 
-def longest_outage(calls: Iterable[Call]) -> float:
-    """The longest time, in seconds, in which no call of any caller proceeded."""
+def longest_outage(calls: Iterable[Call]) -> Outage:
+    """The longest time between two calls that proceeded."""
     ends = sorted(call.ended for call in calls if call.outcome == PROCEEDED)
-    return max((after - before for before, after in pairwise(ends)), default=0.0)
+    gaps = (Outage(before, after) for before, after in pairwise(ends))
+    return max(gaps, key=lambda gap: gap.seconds, default=Outage())
 
 
 # The laws. Each yields a sentence for each breach.
-
-Law = Callable[[Sequence[Call], Ledger], Iterator[str]]
 
 
 def _own_answers(calls: Sequence[Call], _ledger: Ledger) -> Iterator[str]:
@@ -148,6 +157,8 @@ def _guarded(calls: Sequence[Call], ledger: Ledger) -> Iterator[str]:
         if call.outcome != PROCEEDED:
             continue
         lines = dict(call.lines)
+        if call.text == NO:
+            yield f"call {call.marker} proceeded, and was to be blocked"
         if lines.get(GUARD) != "proceeded" or ENDS_CALL & set(lines.values()):
             yield f"call {call.marker} proceeded with {lines}"
         if not ledger.has(GUARD, call.call_id, by=call.ended):
@@ -169,6 +180,16 @@ def _own_runs(calls: Sequence[Call], ledger: Ledger) -> Iterator[str]:
             for run in ledger.began.get((hook, call.call_id), ()):
                 if run.marker not in ("", call.marker):
                     yield f"{hook} ran for {call.marker} and saw {run.marker}"
+
+
+_LAWS: Final[Sequence[Callable[[Sequence[Call], Ledger], Iterator[str]]]] = (
+    _own_answers,
+    _adds_up,
+    _guarded,
+    _lines_are_true,
+    _own_runs,
+)
+"""Those that are about calls; the others are about runs and events."""
 
 
 def _never_twice(ledger: Ledger) -> Iterator[str]:
@@ -243,10 +264,6 @@ def _could_be_lost(kill: Kill, calls: Iterable[Call]) -> int:
     """What was queued when it was asked, and what may have been accepted from then on."""
     later = (call for call in calls if call.began < kill.at and call.ended > kill.asked)
     return kill.queued + sum(1 for call in later for hook in call.accepted if hook in _DETACHED)
-
-
-def _shown(law: Law, calls: Sequence[Call], ledger: Ledger) -> Iterator[str]:
-    yield from _few(law(calls, ledger))
 
 
 def _few(sentences: Iterable[str]) -> Iterator[str]:

@@ -21,6 +21,7 @@ BUDGET: Final = 5.0
 """Seconds that a call may take: an outage ends inside it, or the call fails."""
 
 _PAUSE: Final = 0.03
+_PAUSE_AFTER_FAILURE: Final = 0.3
 _TEXTS: Final = (NO, BREAK, "")
 _WEIGHTS: Final = (4, 2, 94)
 _GIVEN_UP_SHARE: Final = 0.03
@@ -51,10 +52,11 @@ class Caller:
 
     async def _converse(self, hooks: sidehook.aio.Client) -> None:
         while not self._stop.is_set():
-            await self._call(hooks)
-            await asyncio.sleep(_PAUSE * self._chance.random())
+            went_on = await self._call(hooks)
+            longest = _PAUSE if went_on else _PAUSE_AFTER_FAILURE
+            await asyncio.sleep(longest * self._chance.random())
 
-    async def _call(self, hooks: sidehook.aio.Client) -> None:
+    async def _call(self, hooks: sidehook.aio.Client) -> bool:
         marker, began = next(self._names), now()
         text = "" if self._calm.is_set() else self._chance.choices(_TEXTS, _WEIGHTS)[0]
         asking = asyncio.create_task(hooks.invoke(TYPE, marker=marker, text=text, back=""))
@@ -76,6 +78,7 @@ class Caller:
         self._pen.write(
             Call(
                 marker=marker,
+                text=text,
                 call_id="" if receipt is None else receipt.call_id,
                 began=began,
                 ended=now(),
@@ -85,6 +88,7 @@ class Caller:
                 lines=[[f"{line.worker}/{line.hook}", str(line.outcome)] for line in lines],
             )
         )
+        return outcome != FAILED
 
 
 def call(name: str, target: str, folder: str, seed: int) -> None:

@@ -41,10 +41,12 @@ class _Line:
 class Call(_Line):
     """One call as its caller saw it. `lines` are hook and outcome, empty without a receipt.
 
-    `back` is what came back of the payload's marker, by the hook that copies it.
+    `text` is what it asked for, empty for nothing special; `back` is what came back of the
+    payload's marker, by the hook that copies it.
     """
 
     marker: str
+    text: str
     call_id: str
     began: float
     ended: float

@@ -1,18 +1,24 @@
 """What a run came to, and the table of it."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from tests.chaos.accounting import Account
 
 
+_BEFORE: Final = 2.0
+"""Seconds before an outage in which a kill may have led to it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """One run: with the journal or without. Times in seconds."""
+    """One run: with the journal or without. `killed` are time and name of each kill."""
 
     account: Account
     kills: Counter[str]
+    killed: Sequence[tuple[float, str]]
     seconds: float
     healed_in: float
     problems: tuple[str, ...]
@@ -25,6 +31,17 @@ def table(results: Mapping[str, Result]) -> str:
     lines = [_line("", *results)]
     lines += [_line(row, *(column.get(row, "0") for column in columns)) for row in rows]
     return "\n".join(lines)
+
+
+def longest_outage(result: Result) -> str:
+    """What was killed around the longest time without a call that proceeded."""
+    outage = result.account.longest_outage
+    names = [
+        f"{name} at {at - outage.began:+.1f} s"
+        for at, name in result.killed
+        if outage.began - _BEFORE < at < outage.ended
+    ]
+    return f"{outage.seconds:.1f} s, and what was killed: {', '.join(names)}"
 
 
 def _figures(result: Result) -> Iterator[tuple[str, str]]:
@@ -45,7 +62,7 @@ def _figures(result: Result) -> Iterator[tuple[str, str]]:
         yield f"  counted: {cause}", str(count)
     yield "  lost", str(len(detached.lost))
     yield "  could be lost at most", str(account.could_be_lost)
-    yield "longest outage, s", f"{account.longest_outage:.1f}"
+    yield "longest outage, s", f"{account.longest_outage.seconds:.1f}"
     yield "healed in, s", f"{result.healed_in:.1f}"
     yield "laws broken", str(len(result.problems))
 

@@ -56,6 +56,7 @@ class Stage:
         self._children: dict[str, Child] = {}
         self._admin = ""
         self.kills: list[Kill] = []
+        self.killed: list[tuple[float, str]] = []
 
     @property
     def _folder(self) -> Path:
@@ -76,6 +77,7 @@ class Stage:
         if name == SIDECAR and not self._has_journal:
             queued = self._queued()
         self._children[name].kill()
+        self.killed.append((records.now(), name))
         if name == SIDECAR:
             self.kills.append(Kill(at=records.now(), asked=asked, queued=queued))
         self._start(name)

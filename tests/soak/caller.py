@@ -25,7 +25,7 @@ IN_SCOPE_EVERY: Final = 5
 IN_FLIGHT: Final = 8
 """Calls of one caller under way at once: a machine that is busy makes it slower, no backlog."""
 
-_SCOPE_PAUSE: Final = 1.0
+_SCOPE_PAUSE: Final = 5.0
 _TOLD_EVERY: Final = 1.0
 _BUDGET: Final = 5.0
 

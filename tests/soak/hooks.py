@@ -22,6 +22,9 @@ workers:
   - {{name: guards, hooks: [{{name: count, type: {TYPE}, required: true}}]}}
 """
 
+THREADS: Final = 4
+"""Threads of a worker: so few that all of them are there before the warm-up is over."""
+
 _TOLD_EVERY: Final = 1.0
 
 
@@ -94,4 +97,4 @@ def serve_worker(name: str, instance: str, target: str, folder: str, variant: in
     """The entry of a worker's process."""
     logging.basicConfig(level=logging.INFO)
     hooks = WORKERS[name](Pulse(Path(folder) / f"{instance}.tasks"), variant)
-    serve(*hooks, name=name, instance=instance, attach=target)
+    serve(*hooks, name=name, instance=instance, attach=target, max_threads=THREADS)

@@ -1,4 +1,4 @@
-"""Whether a series is flat: least squares, and medians of its ends. Pure."""
+"""Whether a series is flat: least squares, and what its ends have at least. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,28 +19,32 @@ class Point:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trend:
-    """What a series did. `slope` is per minute, `step` from its first third to its last."""
+    """What a series did. `first` and `last` are medians of its first third and its last.
+
+    `slope` is per minute. `rise` is that of the least value of a third: what a load needs
+    comes and goes, what leaks stays.
+    """
 
     first: float
     last: float
     least: float
     most: float
     slope: float
-    step: float
+    rise: float
 
 
 def trend(series: Sequence[Point]) -> Trend:
     """The trend of a series of at least FEWEST points."""
     values = [point.value for point in series]
     third = max(1, len(values) // 3)
-    first, last = median(values[:third]), median(values[-third:])
+    first, last = values[:third], values[-third:]
     return Trend(
-        first=first,
-        last=last,
+        first=median(first),
+        last=median(last),
         least=min(values),
         most=max(values),
         slope=slope(series) * 60,
-        step=last - first,
+        rise=min(last) - min(first),
     )
 
 
