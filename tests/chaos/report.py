@@ -7,7 +7,6 @@ from typing import Final
 
 from tests.chaos.accounting import Account
 
-
 _BEFORE: Final = 2.0
 """Seconds before an outage in which a kill may have led to it."""
 

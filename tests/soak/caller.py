@@ -115,7 +115,7 @@ class Caller:
             payload = await hooks.invoke(TYPE, marker=marker, text=text, back="")
             ended = "proceeded" if payload["back"] == marker else "of another call"
         except sidehook.SidecarError as error:
-            ended = f"failed: {error.reason}"
+            ended = f"failed: {error.reason} {error.hook} {error.failure_class or ''}".strip()
         self._counts[ended] += 1
 
     async def _keep_telling(self) -> None:
