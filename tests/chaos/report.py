@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tests.chaos.accounting import Account
+from tests.chaos.accounting import MAY_BE_COUNTED, Account
 
 _BEFORE: Final = 2.0
 """Seconds before an outage in which a kill may have led to it."""
@@ -57,8 +57,8 @@ def _figures(result: Result) -> Iterator[tuple[str, str]]:
     detached = account.detached
     yield "events accepted", str(detached.accepted)
     yield "  delivered", str(detached.delivered)
-    for cause, count in sorted(detached.counted.items()):
-        yield f"  counted: {cause}", str(count)
+    for cause in sorted(MAY_BE_COUNTED | detached.counted.keys()):
+        yield f"  counted: {cause}", str(detached.counted.get(cause, 0))
     yield "  lost", str(len(detached.lost))
     yield "  could be lost at most", str(account.could_be_lost)
     yield "longest outage, s", f"{account.longest_outage.seconds:.1f}"
