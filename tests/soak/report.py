@@ -17,7 +17,7 @@ RISE: Final[Mapping[str, float]] = {
 }
 """By how much a count may be higher in all of the last third than at best in the first.
 
-gRPC closes the files of a plugin scope some seconds after it ended, which is why files vary.
+gRPC closes the connection of a plugin scope with the next garbage collection: files vary.
 """
 
 MEDIAN_QUEUED: Final = 50.0
