@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
             for (process, name), points in sorted(series.items())
         }
-        counts = stage.counts()
+        counts = stage.counts() + Counter(rolls=stage.rolls)
     print(table(measured))
     print(f"memory may grow by {memory_bound(options.minutes):.0f} KiB a minute")
     for name, number in sorted(counts.items()):

@@ -51,7 +51,7 @@ class Stage:
         self._rate = rate
         self._children: dict[str, Child] = {}
         self._variants = (number // len(ROLLED) for number in count(len(ROLLED)))
-        self._rolls = 0
+        self.rolls = 0
         self._admin = ""
         self.starts: dict[str, list[float]] = {}
 
@@ -70,8 +70,8 @@ class Stage:
 
     def roll(self) -> None:
         """Stop the worker whose turn it is, and start it anew with another manifest."""
-        instance = ROLLED[self._rolls % len(ROLLED)]
-        self._rolls += 1
+        instance = ROLLED[self.rolls % len(ROLLED)]
+        self.rolls += 1
         self._end(instance)
         self._start_worker(instance, variant=next(self._variants))
         self._wait(self._is_connected, f"{instance} does not come back")
