@@ -13,8 +13,10 @@ PROTO_BIN := .venv-proto/bin
 FLOOR_BIN := .venv-floor/bin
 MELLEA_PYTHON := .venv-mellea/bin/python
 
-# The suites that are too long for `make test`, in the order in which `make ci` runs them.
-LONG_SUITES := laws test-slow test-floor test-mellea demo e2e-polyglot isolation fuzz
+# The suites that are too long for `make test`, in the order in which `make ci` runs them; what
+# stands behind a colon is how long they are there.
+LONG_SUITES := laws:CHAINS=50000 test-slow test-floor test-mellea demo e2e-polyglot \
+	isolation:CALLS=20000 fuzz:MINUTES=1 chaos:ROUNDS=50 soak:MINUTES=2
 
 # What is tested on the oldest dependencies: everything that needs only the client distribution.
 FLOOR_TESTS := tests/contract tests/client tests/unit/client tests/unit/worker tests/unit/testing tests/worker \
@@ -67,8 +69,7 @@ check: format-check lint types imports buf proto-check test ## Everything that a
 
 .PHONY: ci
 ci: sync ## `make check`, then the long suites, then a table of minutes
-	@CHAINS=$(or $(CHAINS),50000) CALLS=$(or $(CALLS),20000) \
-		$(BIN)/python tools/run_suites.py check $(LONG_SUITES)
+	@$(BIN)/python tools/run_suites.py check $(LONG_SUITES)
 
 .PHONY: clean
 clean: ## Remove the environments and what tools left behind
@@ -172,6 +173,14 @@ isolation: sync ## What one tenant leaves another under load, and that no call m
 fuzz: .venv-fuzz/.synced sync ## Fuzz the decoders, then let hostile workers loose (MINUTES=1, KEEP=1 keeps new inputs)
 	@.venv-fuzz/bin/python -m tests.fuzz.run $(FUZZ_SHARE) $(if $(KEEP),--keep)
 	@STORM_MINUTES=$(FUZZ_SHARE) $(BIN)/pytest -q -s -m slow tests/hostile
+
+.PHONY: chaos
+chaos: sync ## kill -9 of clients, workers and sidecar under load (ROUNDS=1000, SEED= to replay)
+	@$(BIN)/python -m tests.chaos --rounds $(or $(ROUNDS),1000) $(if $(SEED),--seed $(SEED))
+
+.PHONY: soak
+soak: sync ## A steady load while workers are rolled: nothing grows (MINUTES=30, RATE=100)
+	@$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),30) --rate $(or $(RATE),100)
 
 # Environments. Each has a stamp that is newer than everything it was made from.
 

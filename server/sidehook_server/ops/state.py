@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -120,6 +121,7 @@ def gauges(parts: Parts) -> Collection[GaugeMetricFamily]:
             "Hooks that are kept from an instance after failures there.",
             sum(1 for _ in parts.dispatcher.breakers),
         ),
+        ("sidehook_tasks", "Tasks of the event loop.", len(asyncio.all_tasks())),
         ("sidehook_hooks_unreachable", "Hooks nobody serves.", len(unreachable(registry))),
         ("sidehook_ready", "1 when calls are taken.", int(parts.health.is_ready)),
         (

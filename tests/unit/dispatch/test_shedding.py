@@ -57,7 +57,7 @@ def test_the_receipt_says_why_and_the_loss_of_telemetry_is_counted() -> None:
     assert {(line.outcome, line.code, line.failure_class) for line in lines} == {
         (HookOutcome.SHED, "SATURATED", None)
     }
-    assert bench.seen.lost == [("tell", DetachedLoss.SATURATED)]
+    assert bench.seen.refused == [("tell", DetachedLoss.SATURATED)]
     assert bench.seen.accepted == []
 
 
