@@ -148,6 +148,10 @@ laws: sync ## The laws of the pipeline on many chains (CHAINS, MINUTES, SEED; SE
 	@$(BIN)/python -m tests.laws $(if $(CHAINS),--chains $(CHAINS)) $(if $(MINUTES),--minutes $(MINUTES)) \
 		$(if $(SEED),--seed $(SEED)) $(if $(INDEX),--index $(INDEX))
 
+.PHONY: mutation
+mutation: .venv-mutation/.synced ## Mutation testing of the sidecar's core, 60 minutes at most (MINUTES)
+	@.venv-mutation/bin/python tools/mutation.py $(if $(MINUTES),--minutes $(MINUTES))
+
 .PHONY: test-slow
 test-slow: sync ## The tests that `make test` leaves out because they take minutes
 	@$(BIN)/pytest -n 2 --dist worksteal -m "slow and not polyglot" $(PYTEST_FLAGS)
@@ -178,6 +182,12 @@ $(UV): requirements/uv.txt
 	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-floor
 	@$(call install,.venv-floor,requirements/floor.lock)
 	@$(call editable,.venv-floor,client)
+	@touch $@
+
+.venv-mutation/.synced: $(UV) requirements/mutation.lock client/pyproject.toml server/pyproject.toml
+	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-mutation
+	@$(call install,.venv-mutation,requirements/mutation.lock)
+	@$(call editable,.venv-mutation,client server)
 	@touch $@
 
 .venv-mellea/.synced: $(UV) requirements/mellea.lock client/pyproject.toml server/pyproject.toml

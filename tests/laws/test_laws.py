@@ -20,7 +20,7 @@ CHAINS = st.builds(
 )
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @settings(max_examples=10_000)
 @given(CHAINS)
 def test_the_pipeline_does_what_the_reference_model_says(chain: Chain) -> None:
