@@ -20,7 +20,8 @@ from pprint import pformat
 from random import SystemRandom
 
 from tests.laws.chains import PAYLOAD, chain_of, drawn
-from tests.laws.laws import LAWS, Law, LawBroken, hold, ran
+from tests.laws.evidence import ran
+from tests.laws.laws import LAWS, Law, LawBroken, hold
 from tests.laws.reference import Reference
 
 _BATCH = 200
