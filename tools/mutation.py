@@ -72,7 +72,8 @@ def prepare() -> None:
 def run(only: Sequence[str], *, minutes: float, children: int) -> None:
     """Let mutmut work until it is done or its time is over."""
     command = [*MUTMUT, "run", "--max-children", str(children), *only]
-    # A group of its own, so that nothing of it outlives the time limit.
+    # A group of its own, so that nothing of it outlives the time limit, or an end by force.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     process = subprocess.Popen(command, cwd=WORK, start_new_session=True)
     try:
         process.wait(60 * minutes)
