@@ -157,6 +157,10 @@ laws: sync ## The laws of the pipeline on many chains (CHAINS, MINUTES, SEED; SE
 	@$(BIN)/python -m tests.laws $(if $(CHAINS),--chains $(CHAINS)) $(if $(MINUTES),--minutes $(MINUTES)) \
 		$(if $(SEED),--seed $(SEED)) $(if $(INDEX),--index $(INDEX))
 
+.PHONY: mutation
+mutation: .venv-mutation/.synced ## Mutation testing of the sidecar's core, 60 minutes at most (MINUTES)
+	@.venv-mutation/bin/python tools/mutation.py $(if $(MINUTES),--minutes $(MINUTES))
+
 .PHONY: test-slow
 test-slow: sync ## The tests that `make test` leaves out because they take minutes
 	@$(BIN)/pytest -n 2 --dist worksteal -m "slow and not polyglot" $(addprefix --ignore tests/,hostile isolation) $(PYTEST_FLAGS)
@@ -210,6 +214,12 @@ $(UV): requirements/uv.txt
 	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-fuzz
 	@$(call install,.venv-fuzz,requirements/fuzz.lock)
 	@$(call editable,.venv-fuzz,client server)
+	@touch $@
+
+.venv-mutation/.synced: $(UV) requirements/mutation.lock client/pyproject.toml server/pyproject.toml
+	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-mutation
+	@$(call install,.venv-mutation,requirements/mutation.lock)
+	@$(call editable,.venv-mutation,client server)
 	@touch $@
 
 .venv-mellea/.synced: $(UV) requirements/mellea.lock client/pyproject.toml server/pyproject.toml

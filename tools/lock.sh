@@ -20,6 +20,8 @@ compile requirements/dev.lock --extra otlp \
     client/pyproject.toml server/pyproject.toml requirements/dev.in "$@"
 compile requirements/floor.lock --resolution lowest-direct \
     client/pyproject.toml requirements/build.in requirements/test.in "$@"
+compile requirements/mutation.lock client/pyproject.toml server/pyproject.toml \
+    requirements/mutation.in "$@"
 compile requirements/mellea.lock client/pyproject.toml server/pyproject.toml \
     requirements/build.in requirements/test.in requirements/examples.in \
     requirements/mellea.in "$@"

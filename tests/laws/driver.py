@@ -6,26 +6,19 @@ import heapq
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import partial
 from itertools import count
 from math import inf
 from types import MappingProxyType
-from typing import Final, cast
+from typing import Final
 
 from sidehook._call import (
     CallAnswer,
     CallContext,
-    CallEnd,
     CallRequest,
-    Fields,
-    StateChange,
-    Violation,
 )
-from sidehook._manifest import ErrorPolicy
-from sidehook._run import HookAnswer, HookFailure, HookResult, NothingToSay, Patch, RunRequest
-from sidehook._types import FailureClass, Mode, OnError, Value, ValueKind
-from sidehook_server.conditions import Condition, ConditionError
-from sidehook_server.modes import GATES, MODES
+from sidehook._run import HookFailure, RunRequest
+from sidehook._types import FailureClass
 from sidehook_server.pipeline.model import (
     CallSettings,
     CancelRun,
@@ -39,23 +32,18 @@ from sidehook_server.pipeline.model import (
 )
 from sidehook_server.pipeline.plan import Plan, compile_plan, overlay
 from sidehook_server.pipeline.run import Call
-from sidehook_server.policy import complete_policy
+from tests.laws.cases import Looks, planned, result_of, value_of
 from tests.laws.chains import (
     MARGIN,
     MAX_EXTENSION,
     OBSERVERS_SHARE,
     WRITABLE,
-    Blocks,
     Breaks,
     Chain,
-    Fails,
-    Garbled,
     HookCase,
-    Patches,
-    Policy,
     Silent,
 )
-from tests.laws.reference import ASKS_AFTER, ASKS_AGAIN_AFTER
+from tests.laws.story import ASKS_AFTER, ASKS_AGAIN_AFTER
 
 NOBODY: Final[Mapping[str, PlannedHook]] = MappingProxyType({})
 
@@ -88,7 +76,7 @@ class Trace:
     answers: list[CallAnswer] = field(default_factory=list)
     starts: dict[str, Start] = field(default_factory=dict)
     detached: dict[str, RunRequest] = field(default_factory=dict)
-    looked_at: list[tuple[str, frozenset[str]]] = field(default_factory=list)
+    looked_at: Looks = field(default_factory=list)
     told: list[tuple[str, str]] = field(default_factory=list)
     blamed: list[tuple[FailureClass, bool]] = field(default_factory=list)
     open_runs: set[int] = field(default_factory=set)
@@ -100,116 +88,6 @@ class Trace:
     def answer(self) -> CallAnswer:
         """The verdict and its receipt."""
         return self.answers[0]
-
-
-@dataclass(frozen=True, slots=True)
-class FakeCondition:
-    """A condition that knows its answers by their names, and notes what it was shown."""
-
-    source: str
-    hook: str
-    looked_at: list[tuple[str, frozenset[str]]]
-    fields: frozenset[str] | None = None
-
-    def holds(
-        self, *, hook_type: str, fields: Fields, context: CallContext, end: CallEnd | None = None
-    ) -> bool:
-        self.looked_at.append((self.hook, frozenset(fields)))
-        match self.source:
-            case "breaks":
-                raise ConditionError("it breaks")
-            case "b is there" if "b" not in fields:
-                raise ConditionError("there is no b")
-            case "a is 1":
-                return fields.get("a") == value_of("1")
-            case "w is 1":
-                return context.state.get("k") == b"1"
-            case "ended":
-                return end is not None and end.outcome in ("blocked", "failed")
-            case _:
-                return self.source != "no"
-
-
-def value_of(text: str) -> Value:
-    """The value that a text of a chain stands for."""
-    if text.startswith("raw:"):
-        return Value(ValueKind.RAW, text.removeprefix("raw:").encode())
-    return Value(ValueKind.JSON, text.encode())
-
-
-def text_of(value: Value) -> str:
-    """The text of a chain that stands for a value."""
-    text = value.octets.decode()
-    return f"raw:{text}" if value.kind is ValueKind.RAW else text
-
-
-def texts_of(fields: Mapping[str, Value]) -> dict[str, str]:
-    """The texts of a payload or a patch."""
-    return {name: text_of(value) for name, value in fields.items()}
-
-
-def result_of(hook: HookCase) -> HookResult:
-    """The hook's answer. A block claims to be somebody else's, which is not its to say."""
-    answer: HookAnswer = NothingToSay()
-    held_back: tuple[str, ...] = ()
-    match hook.says:
-        case Patches(texts):
-            answer = Patch({name: value_of(text) for name, text in texts})
-        case Blocks(code, reason, details):
-            answer = Violation(
-                reason=reason,
-                code=code,
-                details=details.encode(),
-                hook="somebody",
-                worker="else",
-            )
-        case Fails(kind):
-            answer = HookFailure(failure_class=kind, code="BOOM")
-        case other:
-            held_back = getattr(other, "held_back", ())
-    state = StateChange(
-        {key: text.encode() for key, text in hook.stages if text is not None},
-        frozenset(key for key, text in hook.stages if text is None),
-    )
-    index = 1 if isinstance(hook.says, Garbled) else 0
-    return HookResult(answer=answer, index=index, state=state, rejected_fields=held_back)
-
-
-@cache
-def actions_of(mode: Mode, policy: Policy, *, required: bool) -> Mapping[FailureClass, OnError]:
-    """What a failure of each class does to a call, by the worker's word."""
-    said = ErrorPolicy(default=policy.default, overrides=dict(policy.overrides))
-    return complete_policy(mode, said, required=required)
-
-
-def planned(hook: HookCase, looked_at: list[tuple[str, frozenset[str]]]) -> PlannedHook:
-    """The hook on the terms that registration would give it."""
-    tenant, scope = hook.scope or ("", None)
-    shadow_of = None
-    if hook.shadow_of is not None:
-        shadow_of = GATES if hook.gate else MODES[hook.shadow_of]
-    condition = None
-    if hook.condition is not None:
-        condition = cast(Condition, FakeCondition(hook.condition, hook.name, looked_at))
-    return PlannedHook(
-        worker=hook.worker,
-        name=hook.name,
-        hook_type="t",
-        mode=hook.mode,
-        priority=hook.priority,
-        timeout=float(hook.timeout),
-        on_error=actions_of(hook.mode, hook.policy, required=hook.required),
-        on_rejected=hook.on_rejected,
-        tenant=tenant,
-        scope=scope,
-        fields=hook.fields,
-        required=hook.required,
-        handle="handle" if hook.by_handle else None,
-        condition=condition,
-        sample=hook.sample,
-        final_payload=hook.gate,
-        shadow_of=shadow_of,
-    )
 
 
 class Driver:
@@ -239,7 +117,7 @@ class Driver:
         self._events: list[tuple[float, int, Event]] = []
         self._numbers = count()
         self._names: dict[int, str] = {}
-        looked_at: list[tuple[str, frozenset[str]]] = []
+        looked_at: Looks = []
         hooks = [known.get(hook.name) or planned(hook, looked_at) for hook in chain.hooks]
         plan = compile_plan(
             "t",

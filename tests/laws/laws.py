@@ -8,14 +8,12 @@ that. A broken law is an AssertionError that names it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
-from sidehook._call import CallAnswer, CallFailure, Proceed, ReceiptLine, Violation
+from sidehook._call import CallFailure, Proceed, Violation
 from sidehook._types import CallOutcome, FailureClass, HookOutcome, Mode
-from sidehook_server.pipeline.model import PlannedHook
 from tests.laws.chains import (
     PAYLOAD,
     WRITABLE,
@@ -27,11 +25,11 @@ from tests.laws.chains import (
     Silent,
     Trip,
 )
-from tests.laws.driver import NOBODY, Driver, Trace, texts_of
-from tests.laws.expected import Line
-from tests.laws.reference import MAY_BLOCK, MAY_MODIFY, Reference, digest_of, may
+from tests.laws.evidence import Evidence, ends, how, lines_of, outcomes, ran, seen, state_after
+from tests.laws.reference import Reference
+from tests.laws.rights import MAY_BLOCK, MAY_MODIFY, may
+from tests.laws.texts import digest_of
 
-CALL_ENDS: Final = {"DEADLINE_EXCEEDED": "deadline", "CANCELLED": "cancelled"}
 DID_NOT_GUARD: Final = {
     HookOutcome.FAILED_OPEN,
     HookOutcome.FAILED_CLOSED,
@@ -42,60 +40,12 @@ DID_NOT_GUARD: Final = {
 }
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """A chain and what the pipeline did with it."""
-
-    chain: Chain
-    trace: Trace
-
-    @property
-    def answer(self) -> CallAnswer:
-        """The verdict and its receipt."""
-        return self.trace.answer
-
-    @cached_property
-    def lines(self) -> dict[str, ReceiptLine]:
-        """The lines of the receipt by hook."""
-        return {line.hook: line for line in self.answer.receipt.lines}
-
-    @cached_property
-    def hooks(self) -> dict[str, HookCase]:
-        """The hooks of the chain by name."""
-        return {hook.name: hook for hook in self.chain.hooks}
-
-    @cached_property
-    def planned(self) -> dict[str, PlannedHook]:
-        """The hooks as the pipeline had them."""
-        return {hook.name: hook for hook in self.trace.plan.hooks}
-
-    @cached_property
-    def returned(self) -> dict[str, str] | None:
-        """The payload that the application goes on with; None when it does not."""
-        outcome = self.answer.outcome
-        if not isinstance(outcome, Proceed):
-            return None
-        return {**PAYLOAD, **texts_of(outcome.patch)}
-
-
-def ran(
-    chain: Chain,
-    *,
-    arrivals: Mapping[str, float] | None = None,
-    latest_first: bool = False,
-    known: Mapping[str, PlannedHook] = NOBODY,
-) -> Evidence:
-    """The chain, run through the pipeline."""
-    driver = Driver(chain, PAYLOAD, arrivals=arrivals, latest_first=latest_first, known=known)
-    return Evidence(chain, driver.run())
-
-
 def agrees_with_the_reference(it: Evidence) -> None:
     """Everything that the reference model says comes true, and nothing else."""
     expected = Reference(it.chain, PAYLOAD).walk()
     answer, trace = it.answer, it.trace
-    assert _lines(it) == expected.lines
-    assert _how(answer) == expected.how
+    assert lines_of(it) == expected.lines
+    assert how(answer) == expected.how
     if isinstance(answer.outcome, Proceed):
         assert it.returned == expected.fields
     else:
@@ -107,12 +57,12 @@ def agrees_with_the_reference(it: Evidence) -> None:
     if isinstance(answer.outcome, CallFailure):
         assert answer.outcome.reason == expected.code
         assert answer.outcome.started == expected.started
-    assert _state_after(it) == expected.state
-    assert _seen(it) == {
+    assert state_after(it) == expected.state
+    assert seen(it) == {
         name: (sight.fields, sight.state, sight.timeout, sight.time_left)
         for name, sight in expected.seen.items()
     }
-    assert _ends(it) == {
+    assert ends(it) == {
         name: (end.outcome, end.hook, end.code, end.names) for name, end in expected.ends.items()
     }
     assert sorted(trace.told) == sorted(expected.told)
@@ -159,7 +109,7 @@ def arrival_decides_nothing(it: Evidence) -> None:
         if it.returned is not None:
             assert it.returned == other.returned, arrivals
             assert it.answer.state == other.answer.state, arrivals
-            assert _outcomes(it) == _outcomes(other), arrivals
+            assert outcomes(it) == outcomes(other), arrivals
 
 
 def receipts_add_up(it: Evidence) -> None:
@@ -312,71 +262,6 @@ def hold(chain: Chain, laws: Mapping[str, Law] = LAWS) -> None:
             raise LawBroken(name, f"{type(error).__name__}: {error}") from error
 
 
-def _how(answer: CallAnswer) -> str:
-    match answer.outcome:
-        case Proceed():
-            return "proceeded"
-        case Violation():
-            return "blocked"
-        case CallFailure(reason=reason):
-            return CALL_ENDS.get(reason, "failed")
-
-
-def _lines(it: Evidence) -> dict[str, Line]:
-    return {
-        name: Line(
-            HookOutcome(line.outcome),
-            None if line.failure_class is None else FailureClass(line.failure_class),
-            line.code,
-            frozenset(line.changed_fields),
-            frozenset(line.rejected_fields),
-            line.duration,
-            line.payload_digest,
-        )
-        for name, line in it.lines.items()
-    }
-
-
-def _outcomes(it: Evidence) -> list[tuple[str, HookOutcome | str]]:
-    return [(name, line.outcome) for name, line in it.lines.items()]
-
-
-def _state_after(it: Evidence) -> dict[str, str]:
-    state = dict(it.chain.state)
-    for key in it.answer.state.removed:
-        del state[key]
-    changed = {key: text.decode() for key, text in it.answer.state.set.items()}
-    assert all(state.get(key) != text for key, text in changed.items()), "only changed keys"
-    return state | changed
-
-
-def _seen(it: Evidence) -> dict[str, tuple[dict[str, str], dict[str, str], float, float]]:
-    requests = {name: start.request for name, start in it.trace.starts.items()}
-    return {
-        name: (
-            texts_of(request.fields),
-            {key: text.decode() for key, text in request.context.state.items()},
-            request.steps[0][0].timeout,
-            request.time_left,
-        )
-        for name, request in (requests | it.trace.detached).items()
-    }
-
-
-def _ends(it: Evidence) -> dict[str, tuple[str, str, str, frozenset[str] | None]]:
-    ends = {name: request.call_end for name, request in it.trace.detached.items()}
-    return {
-        name: (
-            end.outcome,
-            end.hook,
-            end.code,
-            frozenset(end.field_names) if end.payload_withheld else None,
-        )
-        for name, end in ends.items()
-        if end is not None
-    }
-
-
 def _is_for(hook: HookCase, fields: Iterable[str]) -> bool:
     return hook.fields is None or hook.fields.issuperset(fields)
 
@@ -405,7 +290,7 @@ def _other_arrivals(it: Evidence) -> list[tuple[dict[str, float], bool]]:
             together[hook.name] = max(moments)
     if len(turned) < 2:
         return []
-    return [(turned, False), (together, False), (together, True)]
+    return [(turned, False), (together, True)]
 
 
 def _with(chain: Chain, hooks: list[HookCase]) -> Chain:
@@ -440,5 +325,5 @@ def _without_line(it: Evidence, hook: HookCase) -> tuple[object, ...]:
         for name, line in it.lines.items()
         if name != hook.name and not (detached and line.mode is Mode.FIRE_AND_FORGET)
     ]
-    seen = {name: sight for name, sight in _seen(it).items() if name != hook.name}
-    return outcome, it.answer.state, lines, seen
+    sights = {name: sight for name, sight in seen(it).items() if name != hook.name}
+    return outcome, it.answer.state, lines, sights

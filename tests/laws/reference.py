@@ -1,44 +1,24 @@
 """What a chain must come to, told in the plainest way: one hook after another.
 
 This shares nothing with the pipeline but the names of modes, classes and outcomes. It
-walks the phases with a clock in its hand, and it is allowed to be slow.
+walks the phases with a clock in its hand, and it is allowed to be slow. What an answer
+does is in `answers`, how a run goes in `story`, who may do what in `rights`.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import cache
-from hashlib import blake2b, sha256
-from math import inf
+from dataclasses import replace
 from typing import Final
 
-from sidehook._types import FailureClass, HookOutcome, Mode, OnError, OnRejected
-from tests.laws.chains import (
-    MARGIN,
-    MAX_EXTENSION,
-    MS,
-    OBSERVERS_SHARE,
-    WRITABLE,
-    Blocks,
-    Breaks,
-    Chain,
-    Fails,
-    Garbled,
-    HookCase,
-    Nothing,
-    Patches,
-    Policy,
-    Silent,
-)
+from sidehook._types import FailureClass, HookOutcome, Mode
+from tests.laws.answers import Answers
+from tests.laws.chains import MARGIN, OBSERVERS_SHARE, Chain, HookCase
 from tests.laws.expected import Ended, EndSight, Expected, Line, Sight
+from tests.laws.rights import observes, place_in_sample
+from tests.laws.story import Story, story
+from tests.laws.texts import digest_of
 
-FAILS_CLOSED_BY_DEFAULT: Final = {Mode.SEQUENTIAL, Mode.TRANSFORM, Mode.CONCURRENT}
-MAY_BLOCK: Final = {Mode.SEQUENTIAL, Mode.CONCURRENT}
-MAY_MODIFY: Final = {Mode.SEQUENTIAL, Mode.TRANSFORM}
-KEEPS_STATE: Final = {Mode.SEQUENTIAL, Mode.TRANSFORM, Mode.CONCURRENT}
-A_WORKERS_OWN: Final = {FailureClass.RAISED, FailureClass.MALFORMED, FailureClass.OVERLOADED}
 HAD_ITS_TURN: Final = {
     HookOutcome.PROCEEDED,
     HookOutcome.MODIFIED,
@@ -47,108 +27,6 @@ HAD_ITS_TURN: Final = {
     HookOutcome.SKIPPED_SCOPE,
     HookOutcome.SKIPPED_CONDITION,
 }
-ASKS_AFTER: Final = 5 * MS
-ASKS_AGAIN_AFTER: Final = 1 * MS
-"""When a hook asks for more time, from the moment it was called on."""
-
-
-def is_json(text: str) -> bool:
-    """Whether a text may be the value of a field; bytes may be anything."""
-
-    def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        if len({key for key, _ in pairs}) != len(pairs):
-            raise ValueError
-        return dict(pairs)
-
-    try:
-        json.loads(text, object_pairs_hook=unique)
-    except ValueError:
-        return False
-    return True
-
-
-def octets_of(text: str) -> bytes:
-    """The octets of the value that a text stands for."""
-    return text.removeprefix("raw:").encode()
-
-
-def digest_of(fields: Mapping[str, str]) -> str:
-    """The digest of a payload, by rule 12."""
-    octets = b""
-    for name in sorted(fields, key=str.encode):
-        value = octets_of(fields[name])
-        kind = b"\2" if fields[name].startswith("raw:") else b"\1"
-        octets += len(name.encode()).to_bytes(8, "big") + name.encode()
-        octets += kind + len(value).to_bytes(8, "big") + value
-    return sha256(octets).hexdigest()
-
-
-@cache
-def place_in_sample(tenant: str, session: str, path: str) -> float:
-    """Where a session stands in the sample of a hook: from 0 up to 1, for good."""
-    octets = blake2b(f"{tenant}\0{session}\0{path}".encode(), digest_size=8).digest()
-    return int.from_bytes(octets, "big") / 2**64
-
-
-def may(hook: HookCase, right: set[Mode]) -> bool:
-    """Whether a hook has a right, or had it before it was put in shadow."""
-    if hook.gate and right is MAY_MODIFY:
-        return False
-    return (hook.shadow_of or hook.mode) in right
-
-
-def action_on(policy: Policy, mode: Mode, kind: FailureClass) -> OnError:
-    """What a failure of this class does, by the worker's word or the mode's default."""
-    default = OnError.FAIL if mode in FAILS_CLOSED_BY_DEFAULT else OnError.IGNORE
-    return dict(policy.overrides).get(kind, policy.default or default)
-
-
-def observes(hook: HookCase) -> bool:
-    """Whether a hook that holds up the call lives on the observers' share."""
-    return hook.shadow_of is not None or hook.mode is Mode.AUDIT
-
-
-@dataclass(frozen=True, slots=True)
-class Story:
-    """What becomes of one run when nothing ends the call before: moments on the clock.
-
-    `called` is from when on it does not wait any more, in the eyes of the sidecar.
-    `failure` is None when it is answered at `over`. `cuts` are when it asked for more time
-    than it got.
-    """
-
-    sent: float
-    called: float
-    over: float
-    failure: tuple[FailureClass, str] | None
-    cuts: tuple[float, ...]
-
-
-def story(hook: HookCase, start: float, until: float, limit: float) -> Story:
-    """A run from its start on: it has until `until`, or when it asks for more until `limit`."""
-    trip = hook.trip
-    if trip.refused is not None:
-        return Story(inf, inf, start, (trip.refused, "REFUSED"), ())
-    sent = inf if trip.sent is None else start + trip.sent
-    begun = inf if trip.begins is None else sent + trip.begins
-    called = begun if trip.tells else sent
-    cuts = []
-    for number, extra in enumerate(hook.asks):
-        asks = begun + ASKS_AFTER + number * ASKS_AGAIN_AFTER
-        if asks < until:
-            more = min(extra, MAX_EXTENSION) if number == 0 else 0
-            granted = max(0, min(until + more, limit) - until)
-            until += granted
-            if granted < extra:
-                cuts.append(asks)
-    answers = inf if isinstance(hook.says, Silent) else begun + hook.delay
-    if answers < until:
-        failure = (hook.says.kind, "BROKE") if isinstance(hook.says, Breaks) else None
-        return Story(sent, called, answers, failure, tuple(cuts))
-    if until <= called:
-        failure = (FailureClass.OVERLOADED, "EXPIRED_IN_QUEUE")
-        return Story(sent, called, until, failure, tuple(cuts))
-    return Story(sent, called, until, (FailureClass.TIMEOUT, "HOOK_TIMEOUT"), tuple(cuts))
 
 
 class Reference:
@@ -158,15 +36,13 @@ class Reference:
         self.chain = chain
         self.now = 0.0
         self.spent_by_observers = 0.0
-        self.state = dict(chain.state)
-        self.result = Expected(fields=dict(payload))
+        self.answers = Answers(chain, payload)
+        self.result = self.answers.result
         self.lines = self.result.lines
         self.expires = float(chain.budget - min(MARGIN, chain.budget / 2))
         self.stop, self.stops_as = self.expires, "deadline"
         if chain.cancel_at is not None and chain.cancel_at < self.expires:
             self.stop, self.stops_as = float(chain.cancel_at), "cancelled"
-        self.gates_digest = ""
-        self.vouches: set[str] = set()
 
     def walk(self) -> Expected:
         """Run every phase; then hand what is left to telemetry."""
@@ -178,9 +54,7 @@ class Reference:
                 raise Ended("failed", code="SCOPE_HANDLE_UNKNOWN")
             self.serial(self.of(Mode.SEQUENTIAL))
             self.serial(self.of(Mode.TRANSFORM))
-            if gates := self.of(Mode.SEQUENTIAL, gate=True):
-                self.gates_digest = digest_of(result.fields)
-                self.serial(gates)
+            self.serial(self.of(Mode.SEQUENTIAL, gate=True))
             self.serial(self.of(Mode.AUDIT))
             self.parallel(self.of(Mode.CONCURRENT))
         except Ended as end:
@@ -188,10 +62,15 @@ class Reference:
         self.telemetry()
         for hook in self.chain.hooks:
             self.lines.setdefault(hook.name, Line(self.never_started(hook)))
-        result.state = self.state
+        result.state = self.answers.state
         if any(hook.gate for hook in self.chain.hooks):
             result.digest = digest_of(result.fields)
         return result
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the budget is over."""
+        return self.now >= self.expires
 
     # Who has a turn.
 
@@ -240,7 +119,7 @@ class Reference:
         if hook.fields is not None:
             fields = {name: text for name, text in fields.items() if name in hook.fields}
         state = {}
-        for key, text in self.state.items():
+        for key, text in self.answers.state.items():
             owner, _, own = key.partition("/")
             if key.startswith("shared."):
                 state[key] = text
@@ -265,15 +144,15 @@ class Reference:
         sight = self.sight_of(hook, timeout=until - self.now, time_left=left)
         holds = self.condition_of(hook, sight)
         if holds is None:
-            self.failed(hook, FailureClass.RAISED, "CONDITION_FAILED")
+            self.answers.failed(hook, FailureClass.RAISED, "CONDITION_FAILED")
         elif not holds:
             self.lines[hook.name] = Line(HookOutcome.SKIPPED_CONDITION)
         elif until <= self.now:
-            self.failed(hook, FailureClass.TIMEOUT, "NO_TIME_LEFT")
+            self.answers.failed(hook, FailureClass.TIMEOUT, "NO_TIME_LEFT")
         else:
             self.result.seen[hook.name] = sight
             if hook.gate:
-                self.vouches.add(hook.name)
+                self.answers.vouch(hook)
             return story(hook, self.now, until, limit)
         return None
 
@@ -291,9 +170,11 @@ class Reference:
             if observes(hook):
                 self.spent_by_observers += self.now - start
             if self.stop <= run.over:
-                self.cancelled(hook, run, took)
+                self.answers.cancelled(
+                    hook, took, late=self.is_late, waits=took is None or self.now <= run.called
+                )
                 raise self.stopped(hook)
-            self.ended(hook, run, took)
+            self.answers.ended(hook, run, took)
 
     def parallel(self, hooks: list[HookCase]) -> None:
         """All at once; what happens is sorted by when it happens."""
@@ -305,9 +186,9 @@ class Reference:
                 if run is not None:
                     runs.append((hook, run))
         except Ended:
-            for hook, run in runs:
+            for hook, _ in runs:
                 del self.result.seen[hook.name]
-                self.cancelled(hook, run, None)
+                self.answers.cancelled(hook, None, late=False)
             raise
         order = {hook.name: number for number, (hook, _) in enumerate(runs)}
         waiting = sorted(runs, key=lambda it: (it[1].over, order[it[0].name]))
@@ -322,11 +203,11 @@ class Reference:
             took = self.now - start if run.sent < run.over else None
             self.travelled(hook, run, took)
             try:
-                self.ended(hook, run, took, parallel=True)
+                self.answers.ended(hook, run, took, parallel=True)
             except Ended:
                 self.cancel_all(waiting, start, order, order[hook.name])
                 raise
-        self.settle([hook for hook, _ in runs], start)
+        self.answers.settle([hook for hook, _ in runs], self.now - start)
 
     def cancel_all(
         self, waiting: list[tuple[HookCase, Story]], start: float, order: dict[str, int], upto: int
@@ -339,20 +220,9 @@ class Reference:
             sent = run.sent < self.now or (run.sent == start and started)
             took = self.now - start if sent else None
             self.travelled(hook, run, took)
-            self.cancelled(hook, run, took)
-
-    def settle(self, hooks: list[HookCase], start: float) -> None:
-        """Keep the state of a parallel phase in plan order, or nothing of it."""
-        before = dict(self.state)
-        for hook in hooks:
-            line = self.lines[hook.name]
-            kept = line.outcome in (HookOutcome.PROCEEDED, HookOutcome.PATCH_DISCARDED)
-            if kept and not self.keep_state(hook):
-                try:
-                    self.malformed(hook, self.now - start, rejected=line.rejected)
-                except Ended:
-                    self.state = before
-                    raise
+            self.answers.cancelled(
+                hook, took, late=self.is_late, waits=took is None or self.now <= run.called
+            )
 
     def stopped(self, hook: HookCase) -> Ended:
         """The budget ran out while this hook ran, or the caller is gone."""
@@ -366,180 +236,7 @@ class Reference:
             self.result.started = True
         for cut in run.cuts:
             if cut < self.now:
-                self.tell(hook, "EXTENSION_CUT")
-
-    def tell(self, hook: HookCase, code: str) -> None:
-        self.result.told.append((hook.name, code))
-
-    def write(
-        self,
-        hook: HookCase,
-        outcome: HookOutcome,
-        took: float | None = None,
-        **rest: object,
-    ) -> None:
-        digest = self.gates_digest if hook.name in self.vouches else ""
-        self.lines[hook.name] = Line(outcome, took=took, digest=digest, **rest)  # type: ignore[arg-type]  # named by the callers
-
-    # Answers and failures.
-
-    def ended(
-        self, hook: HookCase, run: Story, took: float | None, *, parallel: bool = False
-    ) -> None:
-        """The run is over: what comes of it."""
-        says = hook.says
-        if run.failure is not None:
-            self.failed(hook, *run.failure, took)
-        elif isinstance(says, Fails):
-            kind = says.kind if says.kind in A_WORKERS_OWN else FailureClass.RAISED
-            self.failed(hook, kind, "BOOM", took)
-        elif isinstance(says, Garbled):
-            self.malformed(hook, took)
-        elif isinstance(says, Patches):
-            self.patched(hook, dict(says.texts), took, parallel=parallel)
-        elif isinstance(says, Blocks):
-            self.blocked(hook, says, took, parallel=parallel)
-        else:
-            assert isinstance(says, Nothing)
-            self.judged(
-                hook,
-                HookOutcome.PROCEEDED,
-                took,
-                rejected=frozenset(says.held_back),
-                parallel=parallel,
-            )
-
-    def blocked(self, hook: HookCase, says: Blocks, took: float | None, *, parallel: bool) -> None:
-        if says.details and not says.details.startswith("{"):
-            self.malformed(hook, took)
-            return
-        outcome = HookOutcome.BLOCKED
-        if not may(hook, MAY_BLOCK):
-            outcome = HookOutcome.BLOCK_SUPPRESSED
-            self.tell(hook, "BLOCK_SUPPRESSED")
-        blocks = outcome is HookOutcome.BLOCKED and hook.shadow_of is None
-        kept = self.judged(hook, outcome, took, code=says.code, parallel=parallel and not blocks)
-        if kept and blocks:
-            raise Ended("blocked", hook=hook.path, code=says.code)
-
-    def patched(
-        self, hook: HookCase, texts: dict[str, str], took: float | None, *, parallel: bool
-    ) -> None:
-        modifies = may(hook, MAY_MODIFY)
-        rejected = set(texts) - WRITABLE if modifies else set(texts)
-        fields = self.result.fields
-        changed = {
-            name: text
-            for name, text in texts.items()
-            if modifies and name in WRITABLE and fields.get(name) != text
-        }
-        outcome = HookOutcome.PATCH_DISCARDED if rejected else HookOutcome.PROCEEDED
-        if changed:
-            outcome = HookOutcome.MODIFIED
-        after = {**fields, **changed}
-        too_large = changed and self.size(after) > self.chain.max_payload
-        bad = not all(is_json(it) for it in changed.values() if not it.startswith("raw:"))
-        kept = self.judged(
-            hook,
-            outcome,
-            took,
-            changed=frozenset(changed),
-            rejected=frozenset(rejected),
-            parallel=parallel,
-            bad=bool(too_large or bad),
-        )
-        if kept and hook.shadow_of is None:
-            self.result.fields = after
-
-    def size(self, texts: Mapping[str, str]) -> int:
-        return sum(len(name.encode()) + len(octets_of(text)) for name, text in texts.items())
-
-    def judged(
-        self,
-        hook: HookCase,
-        outcome: HookOutcome,
-        took: float | None,
-        *,
-        code: str = "",
-        changed: frozenset[str] = frozenset(),
-        rejected: frozenset[str] = frozenset(),
-        parallel: bool = False,
-        bad: bool = False,
-    ) -> bool:
-        """Write the line, unless something that came with the answer is malformed."""
-        if rejected:
-            self.tell(hook, "FIELDS_REJECTED" if may(hook, MAY_MODIFY) else "PATCH_DISCARDED")
-        if rejected and hook.on_rejected is OnRejected.ERROR:
-            bad = True
-        if bad or not (parallel or self.keep_state(hook)):
-            self.malformed(hook, took, rejected=rejected)
-            return False
-        if hook.shadow_of is not None and outcome is HookOutcome.BLOCKED:
-            outcome = HookOutcome.WOULD_BLOCK
-        if hook.shadow_of is not None and outcome is HookOutcome.MODIFIED:
-            outcome = HookOutcome.WOULD_MODIFY
-        self.write(hook, outcome, took, code=code, changed=changed, rejected=rejected)
-        return True
-
-    def keep_state(self, hook: HookCase) -> bool:
-        """Keep what the hook staged, all of it; False when that cannot be."""
-        if hook.shadow_of is not None or hook.mode not in KEEPS_STATE:
-            return True
-        written = [key for key, text in hook.stages if text is not None]
-        if any(key in written for key, text in hook.stages if text is None):
-            return False
-        after = dict(self.state)
-        for key, text in hook.stages:
-            full = key if key.startswith("shared.") else f"{hook.worker}/{key}"
-            if text is None:
-                after.pop(full, None)
-            elif is_json(text):
-                after[full] = text
-            else:
-                return False
-        if hook.stages and self.size(after) > self.chain.max_state:
-            return False
-        self.state = after
-        return True
-
-    def cancelled(self, hook: HookCase, run: Story, took: float | None) -> None:
-        """The call ended while the hook ran, or waited for its turn."""
-        late = None
-        if self.now >= self.expires:
-            waits = took is None or self.now <= run.called
-            late = FailureClass.OVERLOADED if waits else FailureClass.TIMEOUT
-        self.write(hook, HookOutcome.CANCELLED, took, kind=late)
-
-    def malformed(
-        self, hook: HookCase, took: float | None, *, rejected: frozenset[str] = frozenset()
-    ) -> None:
-        self.failed(hook, FailureClass.MALFORMED, "ANSWER_MALFORMED", took, rejected=rejected)
-
-    def failed(
-        self,
-        hook: HookCase,
-        kind: FailureClass,
-        code: str,
-        took: float | None = None,
-        *,
-        rejected: frozenset[str] = frozenset(),
-    ) -> None:
-        """A failure ends the call, or leaves everything as it was."""
-        action = OnError.FAIL if hook.required else action_on(hook.policy, hook.mode, kind)
-        closed = action is OnError.FAIL
-        if hook.shadow_of is not None or hook.mode is Mode.FIRE_AND_FORGET:
-            closed = False
-        outcome = HookOutcome.FAILED_CLOSED if closed else HookOutcome.FAILED_OPEN
-        # What is not there cannot be left out, and what is left out already is not again.
-        opens = action is OnError.DISABLE and kind is not FailureClass.UNREACHABLE
-        if action is OnError.DISABLE and kind is FailureClass.CIRCUIT_OPEN:
-            outcome, opens = HookOutcome.SKIPPED_DISABLED, False
-        self.result.blamed.append((kind, opens))
-        if kind is FailureClass.MALFORMED and took is not None:
-            self.tell(hook, "ANSWER_MALFORMED")
-        self.write(hook, outcome, took, kind=kind, code=code, rejected=rejected)
-        if closed:
-            raise Ended("failed", hook=hook.path, code="HOOK_FAILED")
+                self.answers.tell(hook, "EXTENSION_CUT")
 
     # After the verdict.
 
@@ -558,7 +255,7 @@ class Reference:
                 names, sight = frozenset(sight.fields), replace(sight, fields={})
             holds = self.condition_of(hook, sight, result.how)
             if holds is None:
-                self.failed(hook, FailureClass.RAISED, "CONDITION_FAILED")
+                self.answers.failed(hook, FailureClass.RAISED, "CONDITION_FAILED")
             elif not holds:
                 self.lines[hook.name] = Line(HookOutcome.SKIPPED_CONDITION)
             else:

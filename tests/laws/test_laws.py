@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from sidehook._call import Proceed, Violation
 from sidehook._types import Mode
 from tests.laws.chains import CALLS, HOOKS, MAX_HOOKS, Chain, chain_of
-from tests.laws.laws import hold, ran
+from tests.laws.evidence import ran
+from tests.laws.laws import hold
 
 CHAINS = st.builds(
     chain_of,
@@ -20,7 +21,7 @@ CHAINS = st.builds(
 )
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @settings(max_examples=10_000)
 @given(CHAINS)
 def test_the_pipeline_does_what_the_reference_model_says(chain: Chain) -> None:

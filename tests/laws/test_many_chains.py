@@ -8,7 +8,7 @@ import pytest
 
 from tests.laws.__main__ import main, run_batch
 from tests.laws.chains import HookCase, chain_of, drawn
-from tests.laws.laws import Evidence
+from tests.laws.evidence import Evidence
 
 
 def no_chain_of_two(it: Evidence) -> None:

@@ -124,3 +124,22 @@ def test_a_pause_is_longer_or_shorter_by_its_jitter(random: float, pause: float)
     breaker = a_breaker(random=random)
     breaker.failed(entered(breaker), 0.0, at_once=True)
     assert breaker.probes_at == pytest.approx(pause)
+
+
+def test_an_old_run_of_which_nothing_is_known_leaves_the_probe_alone() -> None:
+    breaker = a_breaker()
+    old = entered(breaker)
+    breaker.failed(entered(breaker), 0.0, at_once=True)
+    entered(breaker, 1.0)
+    breaker.abandoned(old)
+    assert state(breaker) is BreakerState.HALF_OPEN
+
+
+def test_a_run_from_before_it_opened_again_does_not_pass_for_the_probe() -> None:
+    breaker = opened()
+    breaker.succeeded(entered(breaker, 1.0))
+    old = entered(breaker, 1.0)
+    breaker.failed(entered(breaker, 1.0), 1.0, at_once=True)
+    entered(breaker, breaker.probes_at)
+    breaker.succeeded(old)
+    assert state(breaker) is BreakerState.HALF_OPEN

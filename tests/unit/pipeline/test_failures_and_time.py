@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sidehook._call import CallContext
+from sidehook._call import CallContext, Violation
 from sidehook._run import HookResult, Patch
 from sidehook._types import FailureClass, HookOutcome, Mode, OnError, OnRejected
 from sidehook_server.pipeline.model import CallSettings
@@ -56,8 +56,11 @@ def test_required_overrides_ignore() -> None:
 
 def test_a_hook_that_was_never_sent_says_so_in_the_failure() -> None:
     plan = a_plan(a_hook("h"))
-    call = Scripted(replace(plan, missing=("worker guard",)))
+    call = Scripted(replace(plan, missing=("worker guard", "hook x")))
     assert call.failure.reason == "REQUIRED_HOOK_MISSING"
+    assert call.failure.failure_class is FailureClass.UNREACHABLE
+    assert call.failure.metadata == {"missing": "worker guard, hook x", "hook_type": "t"}
+    assert "worker guard, hook x" in call.failure.message
     assert call.failure.started is False
     assert call.outcomes == {"h": HookOutcome.SKIPPED_HALTED}
 
@@ -70,6 +73,7 @@ def test_what_is_missing_might_have_redacted_so_telemetry_gets_no_values() -> No
 def test_a_lost_scope_handle_fails_the_call_as_unreachable() -> None:
     call = Scripted(a_plan(a_hook("h")), lost_handles=("gone",))
     assert call.failure.reason == "SCOPE_HANDLE_UNKNOWN"
+    assert call.failure.metadata == {"handles": "1"}
     assert call.failure.failure_class is FailureClass.UNREACHABLE
 
 
@@ -172,6 +176,19 @@ def test_rejected_fields_are_a_failure_under_on_rejected_error() -> None:
     assert "b" in call.failure.message
     assert call.verdict.receipt.lines[0].rejected_fields == ("b",)
     assert [tell.notice.code for tell in call.told] == ["FIELDS_REJECTED", "ANSWER_MALFORMED"]
+
+
+@pytest.mark.parametrize(
+    ("details", "blocks"), [(b' {"k": 1}', True), (b"[1]", False), (b'{"k"', False)]
+)
+def test_details_of_a_violation_are_a_json_object(details: bytes, *, blocks: bool) -> None:
+    call = Scripted(a_plan(a_hook("h")))
+    call.says("h", HookResult(answer=Violation(reason="no", details=details)))
+    if blocks:
+        assert call.violation.details == details
+    else:
+        assert call.failure.failure_class is FailureClass.MALFORMED
+        assert "details of the violation" in call.failure.message
 
 
 def test_a_patch_may_not_outgrow_the_limit_of_the_payload() -> None:
