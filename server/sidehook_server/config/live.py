@@ -14,7 +14,8 @@ from sidehook_server.config.checks import place_of
 from sidehook_server.config.load import Loaded
 from sidehook_server.config.model import Config
 from sidehook_server.config.problems import Place, Problem
-from sidehook_server.config.schema import CONFIG, Section
+from sidehook_server.config.schema import CONFIG
+from sidehook_server.config.table import Section
 
 LIVE: Final = (
     "hook_types",

@@ -15,7 +15,8 @@ from sidehook_server.config.checks import check
 from sidehook_server.config.model import Config, DetachedConfig, LimitsConfig, Listen
 from sidehook_server.config.problems import ConfigError, Place, Problem
 from sidehook_server.config.reader import Reader
-from sidehook_server.config.schema import CONFIG, Values
+from sidehook_server.config.schema import CONFIG
+from sidehook_server.config.table import Values
 from sidehook_server.config.tree import Override
 
 SOCKET_NAME: Final = "sidehook.sock"

@@ -14,7 +14,7 @@ from sidehook_server.config import kinds, tree
 from sidehook_server.config.kinds import Kind
 from sidehook_server.config.naming import did_you_mean
 from sidehook_server.config.problems import Place, Problem, WrongValueError
-from sidehook_server.config.schema import (
+from sidehook_server.config.table import (
     POLICY_KEYS,
     ListOf,
     ListOfSections,

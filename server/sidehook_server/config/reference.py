@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sidehook_server.config.kinds import Kind
-from sidehook_server.config.schema import (
-    CONFIG,
+from sidehook_server.config.schema import CONFIG
+from sidehook_server.config.table import (
     Key,
     ListOf,
     ListOfSections,

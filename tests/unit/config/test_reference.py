@@ -9,7 +9,8 @@ from pathlib import Path
 from sidehook_server.config import load_config, render_reference
 from sidehook_server.config.kinds import show_duration, show_size
 from sidehook_server.config.reference import EXAMPLE
-from sidehook_server.config.schema import CONFIG, ListOfSections, Section
+from sidehook_server.config.schema import CONFIG
+from sidehook_server.config.table import ListOfSections, Section
 from tests.repository import ROOT
 
 PAGE = ROOT / "docs" / "configuration.md"
