@@ -130,8 +130,8 @@ def read_answer(value: JSON, where: str) -> Answer:
     first = [frame(EventTag.STARTED, wire.encode_started())]
     if not keys.take("started", reading.boolean, True):
         first.clear()
-    for extra in keys.take("extend", _read_times, ()):
-        first.append(frame(EventTag.EXTEND, wire.encode_extend(extra)))
+    wishes: tuple[float, ...] = keys.take("extend", _read_times, ())
+    first += [frame(EventTag.EXTEND, wire.encode_extend(extra)) for extra in wishes]
     mutates = keys.mapping("mutate", reading.anything)
     then = () if mutates else _then(keys)
     keys.finish()
