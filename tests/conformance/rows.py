@@ -12,12 +12,11 @@ from tests.conformance.suite import FOLDER
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What cpex does, and what we do. `waits_for`: what has to be there before a case can be."""
+    """What cpex does, and what we do."""
 
     name: str
     cpex: str
     we: str
-    waits_for: str
 
 
 def rows() -> list[Row]:
@@ -30,7 +29,6 @@ def rows() -> list[Row]:
             keys.required("row", reading.text),
             keys.required("cpex", reading.text),
             keys.required("we", reading.text),
-            keys.take("waits_for", reading.text, ""),
         )
         keys.finish()
         found.append(row)

@@ -60,6 +60,20 @@ FAILURE = """
     failure: {reason: HOOK_FAILED, class: raised, by: w/h, started: true, metadata: {code: C}}
 """
 
+GATES = """
+- name: it is looked at
+  rules: [1]
+  configuration: {workers: [{name: w, hooks: [{name: s, shadow: true}]}]}
+  workers: {w: {hooks: {g: {requires_final_payload: true}, h: {priority: 60}, s: {priority: 70}}}}
+  call: {payload: {a: 1}}
+  expect:
+    verdict: proceed
+    receipt:
+      - {w/h: proceeded}
+      - {w/s: proceeded, shadowed: true}
+      - {w/g: proceeded, payload_digest: same}
+"""
+
 STEPS = """
 - name: things happen
   rules: [26]
@@ -80,7 +94,7 @@ async def differences(folder: Path, text: str) -> list[str]:
         return await play(case, stage)
 
 
-@pytest.mark.parametrize("text", [CASE, BLOCK, FAILURE, STEPS])
+@pytest.mark.parametrize("text", [CASE, BLOCK, FAILURE, GATES, STEPS])
 async def test_a_case_that_is_right_passes(tmp_path: Path, text: str) -> None:
     assert await differences(tmp_path, text) == []
 
@@ -135,6 +149,11 @@ async def test_a_case_that_is_right_passes(tmp_path: Path, text: str) -> None:
             "metadata: {code: D}",
             "the failure's code is 'C', not 'D'",
         ),
+        (GATES, ", shadowed: true", "", "the line of w/s: shadowed is True, not False"),
+        (GATES, "h: proceeded", "h: proceeded, shadowed: true", "shadowed is False, not True"),
+        (GATES, ", payload_digest: same", "", "the line of w/g: payload digest is '"),
+        (GATES, "h: proceeded", "h: proceeded, payload_digest: same", "payload digest is '', not"),
+        (CASE, "w/i: failed_open", "payload_digest: same, w/i: failed_open", "which has none"),
         (STEPS, "refused: INVALID_MANIFEST", "refused: OTHER", "refused as INVALID_MANIFEST"),
         (STEPS, "refused: HOOK_IN_USE", "retired: [w/h]", "refused as HOOK_IN_USE"),
         (STEPS, "drained: {}", "drained: {cut_calls: 1}", "cut_calls=0"),

@@ -58,6 +58,13 @@ def test_a_good_case_is_read(tmp_path: Path) -> None:
             "receipt[0]",
             "one worker/hook",
         ),
+        (
+            "verdict: proceed",
+            "verdict: proceed, receipt: [{w/h: proceeded, payload_digest: true}]",
+            "receipt[0]: payload_digest",
+            "takes same, not True",
+        ),
+        ("h: {}", "h: {answer: {extend: [5]}}", "answer: extend[0]", "takes a time such as"),
         ("rules: [1]", "needs: patience\n  rules: [1]", "", "takes clock, not 'patience'"),
         ("rules: [1]", "rules: [one]", "rules[0]", "takes a whole number"),
         ("call: {", "steps: [{jump: 1}]\n  call: {", "steps[0]", "takes exactly one of invoke"),

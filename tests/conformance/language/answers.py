@@ -130,15 +130,20 @@ def read_answer(value: JSON, where: str) -> Answer:
     first = [frame(EventTag.STARTED, wire.encode_started())]
     if not keys.take("started", reading.boolean, True):
         first.clear()
-    extra = keys.optional("extend", reading.seconds)
-    if extra is not None:
-        first.append(frame(EventTag.EXTEND, wire.encode_extend(extra)))
+    wishes: tuple[float, ...] = keys.take("extend", _read_times, ())
+    first += [frame(EventTag.EXTEND, wire.encode_extend(extra)) for extra in wishes]
     mutates = keys.mapping("mutate", reading.anything)
     then = () if mutates else _then(keys)
     keys.finish()
     return Answer(
         first=tuple(first), then=then or (), after=after, held=then is None, mutates=mutates
     )
+
+
+def _read_times(value: JSON, where: str) -> tuple[float, ...]:
+    if isinstance(value, list):
+        return reading.list_of(reading.seconds)(value, where)
+    return (reading.seconds(value, where),)
 
 
 def _of_word(value: str, where: str) -> Answer:

@@ -1,7 +1,7 @@
 """What a case expects. What is not said of an answer is expected not to be there.
 
 That holds for changes of the payload and the state, for fields changed and rejected in
-a line of the receipt, for cancelled runs and for unknown scopes.
+a line of the receipt, for shadows and digests, for cancelled runs and for unknown scopes.
 """
 
 from __future__ import annotations
@@ -51,7 +51,10 @@ class FailureExpectation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineExpectation:
-    """One line of the receipt. `hook` is `worker/hook`; None is not looked at."""
+    """One line of the receipt. `hook` is `worker/hook`; None is not looked at.
+
+    `has_digest`: it carries the digest of the payload, and the receipt carries the same.
+    """
 
     hook: str
     outcome: HookOutcome
@@ -62,6 +65,8 @@ class LineExpectation:
     message: str | None
     instance: str | None
     mode: Mode | None
+    shadowed: bool
+    has_digest: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,9 +253,17 @@ def _read_line(value: JSON, where: str) -> LineExpectation:
         message=keys.optional("message", reading.text),
         instance=keys.optional("instance", reading.text),
         mode=keys.optional("mode", reading.word(Mode)),
+        shadowed=keys.take("shadowed", reading.boolean, False),
+        has_digest=keys.take("payload_digest", _read_same, False),
     )
     keys.finish()
     return line
+
+
+def _read_same(value: JSON, where: str) -> bool:
+    if value != "same":
+        raise CaseError(where, f"takes same, not {value!r}")
+    return True
 
 
 def _read_run(value: JSON, where: str) -> RunExpectation:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from sidehook._call import CallAnswer, CallFailure, Proceed, ReceiptLine, Violation
+from sidehook._digest import digest as digest_of
 from sidehook._types import JSON, Value, ValueKind
 from tests.conformance.language.calls import ScriptedCall
 from tests.conformance.language.expectations import (
@@ -35,6 +36,7 @@ def answer_differences(
         yield f"the verdict is {verdict}, not {expect.verdict}: {_account_of(answer)}"
     elif isinstance(outcome, Proceed):
         yield from _payload(call, expect, outcome)
+        yield from _receipt_digest(call, outcome, answer.receipt.payload_digest)
     elif isinstance(outcome, Violation):
         yield from _violation(expect.violation, outcome)
     elif expect.failure is not None:
@@ -132,6 +134,8 @@ def _receipt(expect: CallExpectation, answer: CallAnswer) -> Iterator[str]:
         return
     for line, actual in zip(expect.receipt, receipt.lines, strict=True):
         yield from _line(line, actual)
+        yield from _line_digest(line, actual, receipt.payload_digest)
+        yield from _line_digest(line, actual, receipt.payload_digest)
 
 
 def _line(expect: LineExpectation, actual: ReceiptLine) -> Iterator[str]:
@@ -139,6 +143,7 @@ def _line(expect: LineExpectation, actual: ReceiptLine) -> Iterator[str]:
     yield from _differs(f"{what} outcome", expect.outcome, actual.outcome)
     yield from _differs(f"{what} changed fields", expect.changed, actual.changed_fields)
     yield from _differs(f"{what} rejected fields", expect.rejected, actual.rejected_fields)
+    yield from _differs(f"{what} shadowed", expect.shadowed, actual.shadowed)
     yield from _differs(f"{what} class", expect.failure_class, actual.failure_class)
     for name, wanted, there in (
         ("code", expect.code, actual.code),
@@ -148,3 +153,17 @@ def _line(expect: LineExpectation, actual: ReceiptLine) -> Iterator[str]:
     ):
         if wanted is not None:
             yield from _differs(f"{what} {name}", wanted, there)
+
+
+def _line_digest(expect: LineExpectation, actual: ReceiptLine, of_receipt: str) -> Iterator[str]:
+    what = f"the line of {expect.hook}: payload digest"
+    if expect.has_digest and not of_receipt:
+        yield f"{what} is to be the receipt's, which has none"
+    yield from _differs(what, of_receipt if expect.has_digest else "", actual.payload_digest)
+
+
+def _receipt_digest(call: ScriptedCall, outcome: Proceed, digest: str) -> Iterator[str]:
+    """A receipt that carries a digest carries that of what the application gets."""
+    after = {**call.request.fields, **outcome.patch}
+    if digest and digest != digest_of(after):
+        yield "the receipt's payload digest is not that of the payload that is returned"

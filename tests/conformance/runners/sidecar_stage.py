@@ -181,11 +181,12 @@ class SidecarStage:
     # Calls.
 
     async def begin(self, name: str, octets: bytes) -> None:
-        self._before = self._in_flight()
         await self._running.caller.begin(name, octets)
 
     def has(self, name: str) -> bool:
-        return self._running.caller.is_answered(name) or self._in_flight() > self._before
+        dispatcher = self._running.sidecar._dispatcher
+        there = {driver._call.call_id for driver in dispatcher._calls}
+        return name in there or self._running.caller.is_answered(name)
 
     async def finish(self, name: str) -> CallAnswer:
         return await self._running.caller.finish(name)
