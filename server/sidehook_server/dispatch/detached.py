@@ -192,6 +192,11 @@ class DetachedQueue:
         self._services.observer.detached_refused(work.hook, cause)
         self._written.look()
 
+    def turn_away(self, hook: PlannedHook) -> None:
+        """An event is not even offered, because the sidecar is near its limit."""
+        self.counts.refused += 1
+        self._services.observer.detached_refused(hook, DetachedLoss.SATURATED)
+
     def shed_oldest(self) -> bool:
         """Drops the event that has waited longest; False when none waits."""
         oldest = next((it for it in self._events if it.stage is not Stage.RUNNING), None)

@@ -93,7 +93,7 @@ class Dispatcher:
             router=router,
             breakers=self.breakers,
             turnstile=self._turnstile,
-            shedding=Shedding(observer, clock),
+            shedding=Shedding(clock),
             registry=registry,
             observer=observer,
         )

@@ -18,11 +18,13 @@ from sidehook_server.dispatch.detached import DetachedQueue
 from sidehook_server.dispatch.link import WorkerLink
 from sidehook_server.dispatch.services import Services
 from sidehook_server.dispatch.snapshot import Snapshot
+from sidehook_server.modes import Schedule
 from sidehook_server.pipeline.model import (
     CancelRun,
     Detach,
     Effect,
     Finish,
+    PlannedHook,
     RunFailed,
     Shed,
     StartRun,
@@ -182,7 +184,7 @@ class CallDriver:
             case CancelRun():
                 self._cancel_run(effect.run)
             case Shed():
-                self._services.shedding.shed(effect.hook)
+                self._shed(effect.hook)
             case RunFailed():
                 self._blame(effect)
             case Tell():
@@ -226,6 +228,11 @@ class CallDriver:
         if failure is None:
             return effects
         return effects + self._call.failed(attempt.run, failure, now)
+
+    def _shed(self, hook: PlannedHook) -> None:
+        self._services.shedding.shed(hook)
+        if hook.row.schedule is Schedule.DETACHED:
+            self._detached.turn_away(hook)
 
     def _blame(self, failed: RunFailed) -> None:
         attempt = self._attempts.get(failed.run)

@@ -1,4 +1,4 @@
-"""What is told of the hooks that are shed: all of it is counted, and logged now and then."""
+"""What the log is told of the hooks that are shed: all of it, now and then."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import logging
 from collections import Counter
 from typing import Final
 
-from sidehook_server.dispatch.observer import DetachedLoss, Observer
 from sidehook_server.dispatch.sweeper import Clock
-from sidehook_server.modes import Schedule
 from sidehook_server.pipeline.model import PlannedHook
 
 _log: Final = logging.getLogger("sidehook.dispatch")
@@ -19,16 +17,13 @@ _LINE_EVERY_SECONDS: Final = 1.0
 class Shedding:
     """Used from the event loop's thread only."""
 
-    def __init__(self, observer: Observer, clock: Clock) -> None:
-        self._observer = observer
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._unsaid: Counter[str] = Counter()
         self._said_at: float | None = None
 
     def shed(self, hook: PlannedHook) -> None:
         """A hook was not started, because there is too much to do."""
-        if hook.row.schedule is Schedule.DETACHED:
-            self._observer.detached_refused(hook, DetachedLoss.SATURATED)
         self._unsaid[hook.path] += 1
         now = self._clock.time()
         if self._said_at is None or now - self._said_at >= _LINE_EVERY_SECONDS:

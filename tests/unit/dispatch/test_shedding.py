@@ -58,6 +58,7 @@ def test_the_receipt_says_why_and_the_loss_of_telemetry_is_counted() -> None:
         (HookOutcome.SHED, "SATURATED", None)
     }
     assert bench.seen.refused == [("tell", DetachedLoss.SATURATED)]
+    assert bench.dispatcher.detached.counts.refused == 1
     assert bench.seen.accepted == []
 
 
