@@ -68,6 +68,7 @@ _log: Final = logging.getLogger("sidehook.app")
 
 _ENVELOPE_BYTES: Final = 1024 * 1024
 _LAST_WORDS_SECONDS: Final = 1.0
+_LEFT_OVER_SECONDS: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -403,6 +404,7 @@ async def _run(config: Config, load: Load | None, ready: TextIO) -> int:
         log_event(_log, logging.WARNING, "configuration_warning", text=warning)
     stopping = _stop_on_signals()
     async with AsyncExitStack() as stack:
+        stack.push_async_callback(_end_what_is_left)
         store = None if config.dev else stack.enter_context(ManifestStore(Path(config.state_dir)))
         journal = None
         if config.detached.journal is not None:
@@ -434,6 +436,17 @@ async def _run(config: Config, load: Load | None, ready: TextIO) -> int:
         kept_events=len(report.kept),
     )
     return 0
+
+
+async def _end_what_is_left() -> None:
+    """Let the tasks end that gRPC owns.
+
+    Every task of ours has been awaited by now. gRPC's wait for the ends of its RPCs a little
+    longer than its server does, and when the loop cancels them it logs that as an error.
+    """
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    if left:
+        await asyncio.wait(left, timeout=_LEFT_OVER_SECONDS)
 
 
 def _stop_on_signals() -> asyncio.Event:
