@@ -245,7 +245,7 @@ _HOOK: Final[tuple[tuple[str, tuple[object, ...]], ...]] = (
     ("on_rejected", (*(OnRejected.DROP,) * 5, OnRejected.ERROR)),
     ("required", (*(False,) * 7, True)),
     ("scope", (*(None,) * 14, ("", "s"), ("t", "s"), ("", "other"))),
-    ("by_handle", (*(False,) * 7, True)),
+    ("by_handle", (*(False,) * 15, True)),
     ("condition", _CONDITIONS),
     ("sample", (1.0, 1.0, 0.5, 0.25)),
     ("shadow_of", (*(None,) * 7, Mode.SEQUENTIAL, Mode.CONCURRENT, Mode.AUDIT)),

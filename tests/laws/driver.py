@@ -160,11 +160,12 @@ class Driver:
             if call.finished:
                 break
             next_event = self._events[0][0] if self._events else inf
-            self._now = min(next_event, call.wake_at, cancel_at)
+            wakes = call.wake_at
+            self._now = min(next_event, wakes, cancel_at)
             if self._now == cancel_at:
                 cancel_at = inf
                 self._carry_out(call.cancel(self._now))
-            elif self._now == call.wake_at:
+            elif self._now == wakes:
                 self._carry_out(call.tick(self._now))
             else:
                 self._carry_out(heapq.heappop(self._events)[2]() or [])
