@@ -169,8 +169,8 @@ MUTANTS = (
         "a worker claims a failure that only the sidecar can know",
         "answers_widen_no_right",
         "pipeline/answers.py",
-        "        if CLASSES[answer.failure_class].workers_own:\n",
-        "        if CLASSES:\n",
+        "own = CLASSES[answer.failure_class].workers_own",
+        "own = bool(CLASSES)",
     ),
     Mutant(
         "a worker writes a field that is read-only",
@@ -213,8 +213,12 @@ MUTANTS = (
         "a condition that cannot be evaluated is false",
         "agrees_with_the_reference",
         "pipeline/run.py",
-        "        if turn is False:\n",
-        "        if turn is not True:\n",
+        "        if turn is False:\n"
+        "            self._ledger.note(place, HookOutcome.SKIPPED_CONDITION)\n"
+        "            return",
+        "        if turn is not True:\n"
+        "            self._ledger.note(place, HookOutcome.SKIPPED_CONDITION)\n"
+        "            return",
     ),
     Mutant(
         "every call is a sample of its own",
@@ -283,7 +287,7 @@ MUTANTS = (
         "telemetry sees what a TRANSFORM would have redacted",
         "agrees_with_the_reference",
         "pipeline/ledger.py",
-        "(line is None or line.outcome not in _REDACTED)",
+        "(line is None or line.outcome not in HAD_ITS_TURN)",
         "line is None",
     ),
 )
