@@ -423,7 +423,7 @@ type HookSpec struct {
 	// The share of calls it sees, over 0 and up to 1; for AUDIT and
 	// FIRE_AND_FORGET only. Unset: 1.
 	Sample *float64 `protobuf:"fixed64,13,opt,name=sample,proto3,oneof" json:"sample,omitempty"`
-	// What it does, in a sentence, for people.
+	// What it does, in a sentence of at most 1024 characters, for people.
 	Description   *string `protobuf:"bytes,14,opt,name=description,proto3,oneof" json:"description,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -604,8 +604,10 @@ func (x *FieldList) GetNames() []string {
 	return nil
 }
 
-// How a worker introduces itself. The last accepted manifest of a worker is
-// kept; hooks leave the plan when they are retired, not when a worker goes.
+// How a worker introduces itself, in 1 MiB at most. The last accepted manifest
+// of a worker is kept; hooks leave the plan when they are retired, not when a
+// worker goes. A manifest that would bring the hooks kept under the worker's
+// name to more than 1000 is refused.
 type WorkerManifest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The version of this contract the worker speaks: 1. Another one is refused
@@ -616,15 +618,16 @@ type WorkerManifest struct {
 	Worker string `protobuf:"bytes,2,opt,name=worker,proto3" json:"worker,omitempty"`
 	// Names this process among the replicas, for people: host and process id, say.
 	Instance string `protobuf:"bytes,3,opt,name=instance,proto3" json:"instance,omitempty"`
-	// Its hooks, each name once. May be empty.
+	// Its hooks, each name once, 1000 at most. May be empty.
 	Hooks []*HookSpec `protobuf:"bytes,4,rep,name=hooks,proto3" json:"hooks,omitempty"`
 	// What the worker can do beyond the base contract. Known names: `fused_runs`
 	// (several hooks in one run), `split_frames` (messages in several frames).
-	// Unknown names are ignored.
+	// Unknown names are ignored. At most 64 names of at most 256 characters.
 	Capabilities []string `protobuf:"bytes,5,rep,name=capabilities,proto3" json:"capabilities,omitempty"`
 	// What it accepts. Unset: the defaults of Limits.
 	Limits *Limits `protobuf:"bytes,6,opt,name=limits,proto3" json:"limits,omitempty"`
-	// The library that speaks, for people: `sidehook-python/0.1.0`.
+	// The library that speaks, for people: `sidehook-python/0.1.0`. At most 256
+	// characters.
 	Sdk string `protobuf:"bytes,7,opt,name=sdk,proto3" json:"sdk,omitempty"`
 	// The tenant whose calls may name the scopes of its hooks. Default empty, the
 	// tenant of calls that name none.

@@ -33,7 +33,8 @@ const (
 // a worker or application built on stock generated code need not.
 type Payload struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Field name to value. Names are non-empty UTF-8 of at most 256 bytes.
+	// Field name to value, 4096 at most. Names are non-empty UTF-8 of at most 256
+	// bytes.
 	Fields        map[string]*Value `protobuf:"bytes,1,rep,name=fields,proto3" json:"fields,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -459,7 +459,7 @@ type HookResult struct {
 	// Facts for the decision log: at most 16 entries, 256 bytes each.
 	Annotations map[string]string `protobuf:"bytes,7,rep,name=annotations,proto3" json:"annotations,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Fields of its patch that an SDK has already taken out as not writable. A
-	// worker without an SDK leaves it empty.
+	// worker without an SDK leaves it empty. At most 4096.
 	RejectedFields []string `protobuf:"bytes,8,rep,name=rejected_fields,json=rejectedFields,proto3" json:"rejected_fields,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache

@@ -179,7 +179,7 @@ export interface HookSpec {
   sample?:
     | number
     | undefined;
-  /** What it does, in a sentence, for people. */
+  /** What it does, in a sentence of at most 1024 characters, for people. */
   description?: string | undefined;
 }
 
@@ -193,8 +193,10 @@ export interface FieldList {
 }
 
 /**
- * How a worker introduces itself. The last accepted manifest of a worker is
- * kept; hooks leave the plan when they are retired, not when a worker goes.
+ * How a worker introduces itself, in 1 MiB at most. The last accepted manifest
+ * of a worker is kept; hooks leave the plan when they are retired, not when a
+ * worker goes. A manifest that would bring the hooks kept under the worker's
+ * name to more than 1000 is refused.
  */
 export interface WorkerManifest {
   /**
@@ -209,19 +211,22 @@ export interface WorkerManifest {
   worker: string;
   /** Names this process among the replicas, for people: host and process id, say. */
   instance: string;
-  /** Its hooks, each name once. May be empty. */
+  /** Its hooks, each name once, 1000 at most. May be empty. */
   hooks: HookSpec[];
   /**
    * What the worker can do beyond the base contract. Known names: `fused_runs`
    * (several hooks in one run), `split_frames` (messages in several frames).
-   * Unknown names are ignored.
+   * Unknown names are ignored. At most 64 names of at most 256 characters.
    */
   capabilities: string[];
   /** What it accepts. Unset: the defaults of Limits. */
   limits:
     | Limits
     | undefined;
-  /** The library that speaks, for people: `sidehook-python/0.1.0`. */
+  /**
+   * The library that speaks, for people: `sidehook-python/0.1.0`. At most 256
+   * characters.
+   */
   sdk: string;
   /**
    * The tenant whose calls may name the scopes of its hooks. Default empty, the

@@ -20,7 +20,10 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
  * a worker or application built on stock generated code need not.
  */
 export interface Payload {
-  /** Field name to value. Names are non-empty UTF-8 of at most 256 bytes. */
+  /**
+   * Field name to value, 4096 at most. Names are non-empty UTF-8 of at most 256
+   * bytes.
+   */
   fields: Map<string, Value>;
 }
 

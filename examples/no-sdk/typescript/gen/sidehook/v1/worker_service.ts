@@ -151,7 +151,7 @@ export interface HookResult {
   annotations: Map<string, string>;
   /**
    * Fields of its patch that an SDK has already taken out as not writable. A
-   * worker without an SDK leaves it empty.
+   * worker without an SDK leaves it empty. At most 4096.
    */
   rejectedFields: string[];
 }
