@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from sidehook._call import StateChange
-from sidehook._run import HookResult, NothingToSay, Notice, Patch
+from sidehook._call import CallRequest, StateChange
+from sidehook._run import HookFailure, HookResult, NothingToSay, Notice, Patch
 from sidehook._types import FailureClass, HookOutcome, Mode, OnError, OnRejected
-from sidehook_server.pipeline.model import CallSettings, Tell
+from sidehook_server.pipeline.model import CallSettings, Finish, Tell
+from sidehook_server.pipeline.run import Call
 from tests.unit.pipeline.scripted import Scripted, a_hook, a_plan, block, json, patch
 
 HOOK = a_hook("h")
@@ -142,3 +143,50 @@ def test_what_was_rejected_stays_in_the_line_of_a_hook_whose_state_ends_the_call
     call.says("h", HookResult(answer=Patch({"a": json("7")}), state=StateChange({"k": b"{"})))
     line = call.verdict.receipt.lines[0]
     assert (line.outcome, line.rejected_fields) == (HookOutcome.FAILED_CLOSED, ("a",))
+
+
+def test_a_receipt_has_the_calls_time_its_unknown_scopes_and_whose_rules_hold() -> None:
+    plan = a_plan(HOOK, development=True)
+    call = Call(
+        plan,
+        CallRequest(hook_type="t", fields={}),
+        settings=CallSettings(),
+        now=100.0,
+        unknown_scopes=("nobody",),
+    )
+    call.start(100.0)
+    (finish,) = call.cancel(100.5)[-1:]
+    assert isinstance(finish, Finish)
+    receipt = finish.answer.receipt
+    assert (receipt.duration, receipt.unknown_scopes) == (0.5, ("nobody",))
+    assert receipt.development is True
+
+
+def test_a_line_of_a_hook_that_was_cancelled_says_no_more() -> None:
+    line = Scripted(a_plan(HOOK)).cancel().verdict.receipt.lines[0]
+    assert (line.code, line.message) == ("", "")
+
+
+def test_a_failure_without_words_is_told_without_any() -> None:
+    silent = HookFailure(failure_class=FailureClass.RAISED)
+    call = Scripted(a_plan(HOOK)).says("h", HookResult(answer=silent))
+    assert call.failure.metadata == {}
+    assert "hook w/h failed (raised) and" in call.failure.message
+
+
+def test_a_failure_whose_class_is_not_the_workers_to_claim_keeps_its_words() -> None:
+    claimed = HookFailure(failure_class=FailureClass.TIMEOUT, code="SLOW", message="too slow")
+    line = Scripted(a_plan(HOOK)).says("h", HookResult(answer=claimed)).verdict.receipt.lines[0]
+    assert (line.failure_class, line.code, line.message) == ("raised", "SLOW", "too slow")
+
+
+def test_a_detached_hook_may_write_nothing() -> None:
+    call = Scripted(a_plan(a_hook("f", Mode.FIRE_AND_FORGET)))
+    run = call.detached["f"].request.steps[0][0]
+    assert (run.may_block, run.may_modify, run.writable_fields) == (False, False, frozenset())
+
+
+def test_a_run_that_nobody_says_begins_is_a_timeout() -> None:
+    call = Scripted(a_plan(a_hook("h", timeout=1.0)), tells_begin=True)
+    call.call.sent(call.started["h"].run, "i2")
+    assert call.wait(1.5).failure.failure_class is FailureClass.TIMEOUT
