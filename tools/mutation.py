@@ -119,11 +119,12 @@ def report(mutants: Mapping[str, str], why: Mapping[Change, str]) -> int:
     for change, fate in changes.items():
         print(f"- where: {change.where}  # {fate}\n  old: {change.old!r}\n  new: {change.new!r}")
         print(f"  why: {why.get(change, 'NO REASON GIVEN')}")
-    stale = set(why) - set(changes)
+    untried = "not checked" in survivors.values()
+    stale = set() if untried else set(why) - set(changes)
     for change in stale:
         print(f"{change.where}: has a reason in {REASONS.name}, and does not survive: {change.new}")
-    unexplained = [name for name in changes if name not in why]
-    return int(bool(stale or unexplained or "not checked" in survivors.values() or not mutants))
+    unexplained = set(changes) - set(why)
+    return int(bool(stale or unexplained or untried or not mutants))
 
 
 def _mutmut(*command: str) -> str:

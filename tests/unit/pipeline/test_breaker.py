@@ -45,6 +45,10 @@ def test_it_opens_after_so_many_failures_in_a_row() -> None:
     assert breaker.enter(0.5) is None
 
 
+def test_its_first_ticket_is_the_one_of_runs_from_before_there_was_a_breaker() -> None:
+    assert entered(a_breaker()) == 0
+
+
 def test_a_success_between_failures_starts_the_count_anew() -> None:
     breaker = a_breaker()
     fail(breaker)

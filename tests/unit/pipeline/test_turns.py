@@ -88,6 +88,7 @@ def test_telemetry_whose_condition_fails_is_recorded_and_the_verdict_stands() ->
     call = Scripted(a_plan(a_hook("guard"), watch)).says("guard", block())
     assert call.violation.hook == "guard"
     assert call.outcomes["watch"] is HookOutcome.FAILED_OPEN
+    assert [it.run for it in call.blamed] == [0], "no run was sent that could be to blame"
 
 
 def test_a_transform_whose_condition_is_false_had_its_turn() -> None:
