@@ -218,6 +218,7 @@ class Stage:
             return False
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - _TAIL_BYTES))
-            _, *lines, _ = file.read().split(b"\n")
+            # The first may be the rest of a line, and the last the beginning of one.
+            lines = file.read().split(b"\n")[1:-1]
         last = map(records.Call.of, lines[-1:])
         return any(c.outcome == records.PROCEEDED and c.began >= since for c in last)

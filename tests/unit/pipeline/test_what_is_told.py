@@ -54,7 +54,7 @@ def test_a_worker_is_told_that_it_got_less_time_than_it_asked_for() -> None:
         (HookResult(answer=NothingToSay(), index=3), "a result for hook 3 of a run with one hook"),
         (patch(a="["), "field a: not JSON"),
         (patch(a=f'"{"x" * 100}"'), "105 bytes, over the limit of 50"),
-        (stages("k", "{"), "state[k]: not JSON"),
+        (stages("k", "{"), "state['k']: not JSON"),
         (stages("k", f'"{"x" * 100}"'), "state: 105 bytes, over the limit of 40"),
     ],
 )
@@ -71,7 +71,7 @@ def test_a_worker_is_told_what_was_malformed(result: HookResult, problem: str) -
 def test_fields_that_are_rejected_under_on_rejected_error_are_named() -> None:
     hook = a_hook("h", on_rejected=OnRejected.ERROR)
     call = Scripted(a_plan(hook, writable="")).says("h", patch(a="9", b="9"))
-    assert "(a, b)" in call.failure.message
+    assert "(a,b)" in call.failure.message
 
 
 def test_a_payload_and_a_state_of_just_their_limits_are_taken() -> None:
