@@ -89,8 +89,10 @@ def _shadow_of(mode: Mode, *, gates: bool, spec: HookSpec, said: HookConfig) -> 
     """The row whose rights the operator took from the hook; None when it keeps them.
 
     That is so by `shadow: true`, and when a hook that its worker lets decide is made an
-    AUDIT hook.
+    AUDIT hook. A required hook never is: its failures end the call, as an AUDIT hook's too.
     """
+    if said.required:
+        return None
     if said.shadow:
         return GATES if gates and mode is Mode.SEQUENTIAL else MODES[mode]
     declared = spec.mode or Mode.SEQUENTIAL
