@@ -57,6 +57,7 @@ class VerdictTag(IntEnum):
     ANSWER = MESSAGE
     PART = PART
     DRAINING = 7
+    NEED = 8
 
 
 class RunTag(IntEnum):
@@ -81,6 +82,7 @@ class EventTag(IntEnum):
     END = 9
     GOODBYE = 10
     MANIFEST = 11
+    NEED = 12
 
 
 class Frame(NamedTuple):

@@ -17,6 +17,7 @@ import orjson
 
 from sidehook._call import Fields
 from sidehook._errors import EncodeError, MalformedError
+from sidehook._list_values import in_items
 from sidehook._types import JSON, Value, ValueKind
 
 MAX_DEPTH: Final = 128
@@ -102,12 +103,17 @@ def encode_value(value: object, path: str) -> Value:
     """Encode a field's value: bytes travel raw, everything else as JSON. Raises EncodeError."""
     if isinstance(value, bytes | bytearray | memoryview):
         return Value(ValueKind.RAW, bytes(value))
-    return Value(ValueKind.JSON, encode(value, path))
+    octets = encode(value, path)
+    return in_items(value, octets, _encode_part) or Value(ValueKind.JSON, octets)
 
 
 def decode_value(value: Value) -> JSON | bytes:
     """Decode a field's value. Raises MalformedError."""
     return value.octets if value.kind is ValueKind.RAW else decode(value.octets)
+
+
+def _encode_part(value: object) -> bytes:
+    return orjson.dumps(value, option=_EXACT)
 
 
 def shown(name: str) -> str:

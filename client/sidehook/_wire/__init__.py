@@ -40,6 +40,7 @@ from sidehook._wire._hook_list import (
     encode_watch_request,
     encode_watch_response,
 )
+from sidehook._wire._lists import decode_need, encode_need
 from sidehook._wire._manifest import decode_manifest, encode_manifest
 from sidehook._wire._payload import MAX_NAME_BYTES, payload_bytes
 from sidehook._wire._receipt import decode_receipt, encode_receipt
@@ -79,6 +80,7 @@ __all__ = [
     "decode_goodbye",
     "decode_invoke",
     "decode_manifest",
+    "decode_need",
     "decode_notice",
     "decode_receipt",
     "decode_result",
@@ -101,6 +103,7 @@ __all__ = [
     "encode_goodbye",
     "encode_invoke",
     "encode_manifest",
+    "encode_need",
     "encode_notice",
     "encode_receipt",
     "encode_result",

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import assert_never
 
 from sidehook._call import CallAnswer, CallFailure, CallRequest, Proceed, Violation
+from sidehook._continuations import Received, Sent
 from sidehook._errors import EncodeError, MalformedError
 from sidehook._manifest import PROTOCOL_VERSION
 from sidehook._wire._context import read_context, read_state, write_context, write_state
 from sidehook._wire._durations import read_positive, write_duration
+from sidehook._wire._lists import completes, continues
 from sidehook._wire._payload import read_payload, write_payload
 from sidehook._wire._receipt import (
     read_failure,
@@ -22,24 +24,25 @@ from sidehook._wire._schema import InvokeRequest, InvokeResponse, lone_surrogate
 from sidehook.v1 import hook_service_pb2
 
 
-def encode_invoke(request: CallRequest) -> bytes:
-    """Serialize a call.
+def encode_invoke(request: CallRequest, sent: Sent | None = None) -> bytes:
+    """Serialize a call; its long lists without what was `sent` before, when that is given.
 
     Raises EncodeError for a bad field name, too many labels, a lone surrogate in a text.
     """
     message = InvokeRequest()
     try:
-        _write_call(message, request)
+        _write_call(message, request, sent)
     except UnicodeEncodeError as error:
         raise EncodeError("call", lone_surrogate(error)) from None
     return message.SerializeToString()
 
 
-def decode_invoke(octets: bytes) -> CallRequest:
+def decode_invoke(octets: bytes, received: Received | None = None) -> CallRequest:
     """Parse a call. Raises MalformedError.
 
     Its `what` is `InvokeRequest.protocol_version` for a version of the contract that
-    this package does not speak.
+    this package does not speak. Raises UnknownItemsError for lists that go on from what
+    was not `received` before.
     """
     message = parse(InvokeRequest, octets, "InvokeRequest")
     version = message.protocol_version
@@ -49,12 +52,14 @@ def decode_invoke(octets: bytes) -> CallRequest:
             f"{version} is not spoken here, {PROTOCOL_VERSION} is; upgrade the older of the two",
         )
     has_budget = message.HasField("budget")
+    context = read_context(message.context, "InvokeRequest.context")
+    lists = completes(context, received)
     return CallRequest(
         hook_type=message.hook_type,
-        fields=read_payload(message.payload, "InvokeRequest.payload"),
+        fields=read_payload(message.payload, "InvokeRequest.payload", lists),
         call_id=message.call_id,
         budget=read_positive(message.budget, "InvokeRequest.budget") if has_budget else None,
-        context=read_context(message.context, "InvokeRequest.context"),
+        context=context,
         scope_handles=tuple(message.scope_handles),
         unguarded_calls=message.unguarded_calls,
     )
@@ -88,11 +93,13 @@ def decode_answer(octets: bytes) -> CallAnswer:
     )
 
 
-def _write_call(message: hook_service_pb2.InvokeRequest, request: CallRequest) -> None:
+def _write_call(
+    message: hook_service_pb2.InvokeRequest, request: CallRequest, sent: Sent | None
+) -> None:
     message.call_id = request.call_id
     message.hook_type = request.hook_type
     message.protocol_version = PROTOCOL_VERSION
-    write_payload(message.payload, request.fields)
+    write_payload(message.payload, request.fields, continues(request.context, sent))
     write_context(message.context, request.context)
     if request.budget is not None:
         write_duration(message.budget, request.budget)

@@ -9,7 +9,9 @@ from typing import Final, Protocol, cast
 from sidehook._call import Fields
 from sidehook._errors import EncodeError, MalformedError
 from sidehook._json import shown
+from sidehook._list_values import ListValue
 from sidehook._types import Value, ValueKind
+from sidehook._wire._lists import Completes, Continues, read_continuation, write_continuation
 from sidehook.v1 import payload_pb2
 
 MAX_NAME_BYTES: Final = 256
@@ -42,10 +44,13 @@ def payload_bytes(fields: Fields) -> int:
     return sum(len(name.encode()) + len(value.octets) for name, value in fields.items())
 
 
-def write_payload(target: payload_pb2.Payload, fields: Fields) -> None:
+def write_payload(
+    target: payload_pb2.Payload, fields: Fields, continues: Continues | None = None
+) -> None:
     """Set a payload, its fields in the order of `fields`.
 
-    Raises EncodeError for a bad name, and for too many fields.
+    With `continues` its long lists travel as that says, else whole. Raises EncodeError
+    for a bad name, and for too many fields.
     """
     problem = _bad_name(fields)
     if len(fields) > MAX_FIELDS:
@@ -53,21 +58,26 @@ def write_payload(target: payload_pb2.Payload, fields: Fields) -> None:
     if problem:
         raise EncodeError("payload", problem)
     add = _entries(target).add
-    for name, (kind, octets) in fields.items():
+    for name, value in fields.items():
+        kind, octets = value
         entry = add()
         entry.key = name
-        if kind is _JSON:
+        if continues is not None and isinstance(value, ListValue):
+            write_continuation(entry.value.continuation, continues(name, value))
+        elif kind is _JSON:
             entry.value.json = octets
         else:
             entry.value.raw = octets
     target.SetInParent()
 
 
-def read_payload(source: payload_pb2.Payload, what: str) -> Fields:
-    """Read a payload.
+def read_payload(
+    source: payload_pb2.Payload, what: str, completes: Completes | None = None
+) -> Fields:
+    """Read a payload; lists that travelled in part are made whole by `completes`.
 
     Raises MalformedError: a name twice, empty or too long, a value of no kind or of two,
-    too many fields.
+    too many fields, a list in part where nothing completes it. Raises UnknownItemsError.
     """
     entries = _entries(source)
     if len(entries) > MAX_FIELDS:
@@ -75,7 +85,9 @@ def read_payload(source: payload_pb2.Payload, what: str) -> Fields:
     fields: dict[str, Value] = {}
     for entry in entries:
         name, value = entry.key, entry.value
-        if value.HasField("json"):
+        if value.HasField("continuation"):
+            fields[name] = _completed(name, value, what, completes)
+        elif value.HasField("json"):
             if value.HasField("raw"):
                 raise MalformedError(what, f"the field {shown(name)} has two kinds")
             fields[name] = Value(_JSON, value.json)
@@ -90,6 +102,16 @@ def read_payload(source: payload_pb2.Payload, what: str) -> Fields:
     if problem:
         raise MalformedError(what, problem)
     return fields
+
+
+def _completed(
+    name: str, value: payload_pb2.Value, what: str, completes: Completes | None
+) -> ListValue:
+    if value.HasField("json") or value.HasField("raw"):
+        raise MalformedError(what, f"the field {shown(name)} has two kinds")
+    if completes is None:
+        raise MalformedError(what, f"the field {shown(name)} continues a list that is not kept")
+    return completes(name, read_continuation(value.continuation))
 
 
 def _too_many(fields: int) -> str:

@@ -586,6 +586,7 @@ class EventFrame(_message.Message):
     END_FIELD_NUMBER: _builtins.int
     GOODBYE_FIELD_NUMBER: _builtins.int
     MANIFEST_FIELD_NUMBER: _builtins.int
+    NEED_FIELD_NUMBER: _builtins.int
     id: _builtins.int
     """The run this is about. 0 for `hello` and `goodbye`."""
     seq: _builtins.int
@@ -622,6 +623,10 @@ class EventFrame(_message.Message):
     def manifest(self) -> _hook_pb2.WorkerManifest:
         """A new manifest for this stream, in place of the one before."""
 
+    @_builtins.property
+    def need(self) -> _payload_pb2.NeedContent:
+        """A run builds on content that is not known here; please send it whole."""
+
     def __init__(
         self,
         *,
@@ -636,12 +641,13 @@ class EventFrame(_message.Message):
         end: Global___RunEnd | None = ...,
         goodbye: Global___Goodbye | None = ...,
         manifest: _hook_pb2.WorkerManifest | None = ...,
+        need: _payload_pb2.NeedContent | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "end", b"end", "extend", b"extend", "goodbye", b"goodbye", "hello", b"hello", "manifest", b"manifest", "part", b"part", "result", b"result", "started", b"started"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "end", b"end", "extend", b"extend", "goodbye", b"goodbye", "hello", b"hello", "manifest", b"manifest", "need", b"need", "part", b"part", "result", b"result", "started", b"started"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "end", b"end", "extend", b"extend", "goodbye", b"goodbye", "hello", b"hello", "id", b"id", "manifest", b"manifest", "more", b"more", "part", b"part", "result", b"result", "seq", b"seq", "started", b"started"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "end", b"end", "extend", b"extend", "goodbye", b"goodbye", "hello", b"hello", "id", b"id", "manifest", b"manifest", "more", b"more", "need", b"need", "part", b"part", "result", b"result", "seq", b"seq", "started", b"started"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["hello", "result", "part", "started", "extend", "end", "goodbye", "manifest"]  # noqa: Y015
+    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["hello", "result", "part", "started", "extend", "end", "goodbye", "manifest", "need"]  # noqa: Y015
     _WhichOneofArgType_body: _TypeAlias = _typing.Literal["body", b"body"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_body) -> _WhichOneofReturnType_body | None: ...
 

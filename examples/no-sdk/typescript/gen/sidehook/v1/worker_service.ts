@@ -23,7 +23,7 @@ import {
 import { Duration } from "../../google/protobuf/duration.js";
 import { CallContext, CallEnd, StateChange } from "./context.js";
 import { ErrorPolicy, FailureClass, Mode, OnRejected, WorkerManifest } from "./hook.js";
-import { Payload } from "./payload.js";
+import { NeedContent, Payload } from "./payload.js";
 import { Violation } from "./receipt.js";
 import { Draining, SidecarHello } from "./stream.js";
 
@@ -280,6 +280,9 @@ export interface EventFrame {
     | //
     /** A new manifest for this stream, in place of the one before. */
     { $case: "manifest"; value: WorkerManifest }
+    | //
+    /** A run builds on content that is not known here; please send it whole. */
+    { $case: "need"; value: NeedContent }
     | undefined;
 }
 
@@ -1729,6 +1732,9 @@ export const EventFrame: MessageFns<EventFrame> = {
       case "manifest":
         WorkerManifest.encode(message.body.value, writer.uint32(90).fork()).join();
         break;
+      case "need":
+        NeedContent.encode(message.body.value, writer.uint32(98).fork()).join();
+        break;
     }
     return writer;
   },
@@ -1834,6 +1840,14 @@ export const EventFrame: MessageFns<EventFrame> = {
             message.body = { $case: "manifest", value: WorkerManifest.decode(reader, reader.uint32()) };
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.body = { $case: "need", value: NeedContent.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1900,6 +1914,12 @@ export const EventFrame: MessageFns<EventFrame> = {
       case "manifest": {
         if (object.body?.value !== undefined && object.body?.value !== null) {
           message.body = { $case: "manifest", value: WorkerManifest.fromPartial(object.body.value) };
+        }
+        break;
+      }
+      case "need": {
+        if (object.body?.value !== undefined && object.body?.value !== null) {
+          message.body = { $case: "need", value: NeedContent.fromPartial(object.body.value) };
         }
         break;
       }
