@@ -25,6 +25,7 @@ from sidehook._client_errors import (
     overloaded,
     payload_too_large,
 )
+from sidehook._continuations import Sent
 from sidehook._errors import MalformedError, SidecarError
 from sidehook._frames import (
     Frame,
@@ -37,7 +38,7 @@ from sidehook._frames import (
     pack,
     unpack,
 )
-from sidehook._hello import SPLIT_FRAMES, ClientHello, SidecarHello
+from sidehook._hello import CONTINUATIONS, SPLIT_FRAMES, ClientHello, SidecarHello
 from sidehook._manifest import PROTOCOL_VERSION
 from sidehook._mux import MessageTooLargeError, Outbox, OutboxError, OutboxFullError, pump
 from sidehook._rpc import Rpc, RpcEndedError
@@ -66,10 +67,13 @@ _SHORTEST_BUDGET: Final = 0.001
 
 @dataclass(slots=True)
 class _Call:
-    """A call under way; `budget` in seconds."""
+    """A call under way; `budget` in seconds, `deadline` in the loop's time."""
 
     answer: asyncio.Future[CallAnswer]
+    request: CallRequest
     budget: float
+    deadline: float
+    was_whole: bool = False
 
 
 class CallStream:
@@ -90,9 +94,11 @@ class CallStream:
         self._slots = asyncio.Semaphore(self.hello.limits.max_in_flight)
         self._waiting = 0
         self._joiner = Joiner(ClientHello().limits.max_message_bytes, _MAX_SPLIT_ANSWERS)
+        self._sent: Sent | None = None
         self._actions: dict[int, Callable[[Frame], None]] = {
             VerdictTag.ANSWER: self._answered,
             VerdictTag.DRAINING: self._drain,
+            VerdictTag.NEED: self._needed,
         }
 
     async def open(self, channel: grpc.aio.Channel) -> None:
@@ -116,6 +122,7 @@ class CallStream:
         if hello.protocol_version != PROTOCOL_VERSION:
             raise other_version(self._target, hello.protocol_version)
         self._slots = asyncio.Semaphore(hello.limits.max_in_flight)
+        self._sent = Sent() if CONTINUATIONS in hello.capabilities else None
         try:
             self._outbox.configure(
                 max_batch_bytes=hello.limits.max_batch_bytes,
@@ -191,12 +198,14 @@ class CallStream:
     async def _asked(self, request: CallRequest, deadline: float) -> CallAnswer:
         loop = asyncio.get_running_loop()
         left = max(deadline - loop.time(), _SHORTEST_BUDGET)
-        octets = _wire.encode_invoke(replace(request, budget=left))
-        call = _Call(loop.create_future(), left if request.budget is None else request.budget)
+        octets = _wire.encode_invoke(replace(request, budget=left), self._sent)
+        budget = left if request.budget is None else request.budget
+        call = _Call(loop.create_future(), request, budget, deadline)
         call_id = self._calls.open(call)
         timer = loop.call_at(deadline + GRACE, self._expire, call_id)
         try:
             self._send(call_id, octets, request.hook_type)
+            self._tally.add("calls")
             return await call.answer
         except asyncio.CancelledError:
             self._tally.add("calls_cancelled")
@@ -220,7 +229,6 @@ class CallStream:
                 f"the sidecar at {self._target} reads more slowly than this client sends: {error}",
                 target=self._target,
             ) from error
-        self._tally.add("calls")
 
     def _give_up(self, call_id: int) -> _Call | None:
         """Cancel a call that is still under way, here and in the sidecar."""
@@ -286,6 +294,24 @@ class CallStream:
             self._tally.add(call.value)
         elif not call.answer.done():
             call.answer.set_result(answer)
+
+    def _needed(self, frame: Frame) -> None:
+        """The sidecar lacks what a call goes on from: it is sent again, whole."""
+        call = self._calls.find(frame.id)
+        if isinstance(call, Stray):
+            self._tally.add(call.value)
+            return
+        fields = _wire.decode_need(frame.body)
+        if call.was_whole or self._sent is None:
+            raise FrameError(f"fields {fields} of a call that was sent whole", id=frame.id)
+        call.was_whole = True
+        left = max(call.deadline - asyncio.get_running_loop().time(), _SHORTEST_BUDGET)
+        request = replace(call.request, budget=left)
+        _wire.forget_lists(request.context, request.fields, self._sent)
+        try:
+            self._send(frame.id, _wire.encode_invoke(request, self._sent), request.hook_type)
+        except SidecarError as error:
+            _fail(call, error)
 
     def _drain(self, _: Frame) -> None:
         self.draining = True

@@ -23,7 +23,7 @@ from typing import Final, TextIO
 
 import uvloop
 
-from sidehook._hello import SPLIT_FRAMES, SidecarHello
+from sidehook._hello import CONTINUATIONS, SPLIT_FRAMES, SidecarHello
 from sidehook._manifest import Limits
 from sidehook_server.config.load import load as load_file
 from sidehook_server.config.model import Config
@@ -178,7 +178,9 @@ class Sidecar:
 
     def _make_hook_service(self) -> HookService:
         hello = SidecarHello(
-            sidecar=self._sidecar, limits=self._limits, capabilities=frozenset({SPLIT_FRAMES})
+            sidecar=self._sidecar,
+            limits=self._limits,
+            capabilities=frozenset({CONTINUATIONS, SPLIT_FRAMES}),
         )
         services = StreamServices(
             calls=self._dispatcher, hello=hello, dropped=self._metrics.client_frame_dropped

@@ -40,7 +40,7 @@ from sidehook._wire._hook_list import (
     encode_watch_request,
     encode_watch_response,
 )
-from sidehook._wire._lists import decode_need, encode_need
+from sidehook._wire._lists import decode_need, encode_need, forget_lists
 from sidehook._wire._manifest import decode_manifest, encode_manifest
 from sidehook._wire._payload import MAX_NAME_BYTES, payload_bytes
 from sidehook._wire._receipt import decode_receipt, encode_receipt
@@ -117,6 +117,7 @@ __all__ = [
     "encode_watch_request",
     "encode_watch_response",
     "encode_worker_hello",
+    "forget_lists",
     "payload_bytes",
     "status_code",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-from sidehook._call import CallContext
+from sidehook._call import CallContext, Fields
 from sidehook._continuations import Chain, Continuation, Received, Sent
 from sidehook._list_values import ListValue
 from sidehook._wire._schema import NeedContent, parse
@@ -33,6 +33,13 @@ def completes(context: CallContext, received: Received | None) -> Completes | No
     if received is None or not context.session_id:
         return None
     return lambda field, it: received.whole(_chain(context, field), it)
+
+
+def forget_lists(context: CallContext, fields: Fields, sent: Sent) -> None:
+    """The other end lacks what the lists of a call or run go on from: they travel whole next."""
+    for name, value in fields.items():
+        if isinstance(value, ListValue):
+            sent.forget(_chain(context, name))
 
 
 def encode_need(field: str) -> bytes:

@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 from sidehook import _wire as wire
 from sidehook._call import CallAnswer, CallFailure, CallRequest, Receipt
+from sidehook._continuations import Received, UnknownItemsError
 from sidehook._errors import MalformedError
 from sidehook._frames import (
     Frame,
@@ -98,6 +99,7 @@ class InvokeStream:
         self._max_in_flight = limits.max_in_flight
         self._joiner = Joiner(limits.max_message_bytes, _MAX_OPEN_MESSAGES)
         self._outbox = Outbox(max_pending_bytes=services.max_pending_bytes)
+        self._received = Received()
         self._calls: dict[int, _Call] = {}
         self._call_bytes = 0
         self._idle = asyncio.Event()
@@ -223,11 +225,19 @@ class InvokeStream:
             self._put_failure(frame.id, failure)
             return
         try:
-            request = wire.decode_invoke(frame.body)
+            request = wire.decode_invoke(frame.body, self._received)
         except MalformedError as error:
             self._put_failure(frame.id, malformed_call(error))
             return
-        self._start(frame.id, request, len(frame.body))
+        except UnknownItemsError as error:
+            self._ask_for(frame.id, error.field)
+            return
+        # A list that goes on from what came before is larger than the frame that says so.
+        size = max(len(frame.body), wire.payload_bytes(request.fields))
+        if failure := self._no_room_for(size):
+            self._put_failure(frame.id, failure)
+            return
+        self._start(frame.id, request, size)
 
     def _no_room_for(self, size: int) -> CallFailure | None:
         if len(self._calls) >= self._max_in_flight:
@@ -271,6 +281,12 @@ class InvokeStream:
             self._put_failure(call, answer_too_large(error), answer.receipt)
         except OutboxClosedError:
             _log.debug("answer_dropped call_id=%s", answer.receipt.call_id)
+        except OutboxFullError as error:
+            self._give_up(error)
+
+    def _ask_for(self, call: int, field: str) -> None:
+        try:
+            self._outbox.put(call, VerdictTag.NEED, wire.encode_need(field))
         except OutboxFullError as error:
             self._give_up(error)
 
