@@ -177,3 +177,10 @@ def test_whatever_is_lost_the_whole_list_arrives_or_the_sender_is_told(
                 it = sent.continued(chain, value(new))
                 assert it.known == 0
                 assert received.whole(chain, it) == value(new)
+
+
+def test_the_digest_is_the_one_that_the_contract_describes() -> None:
+    sent = Sent()
+    sent.continued(CHAT, value(['"Hello"', '"Hello, what can I do for you?"']))
+    it = sent.continued(CHAT, value(['"Hello"', '"Hello, what can I do for you?"', "1"]))
+    assert it.digest.hex() == "07a06ed453d8758f3ee95f8867bb4aa8"
