@@ -171,11 +171,12 @@ class Detach:
 
 @dataclass(frozen=True, slots=True)
 class Tell:
-    """Something for the log of the worker that served a run."""
+    """Something for the log of the worker that served a hook, in this run."""
 
     hook: PlannedHook
     instance: str
     notice: Notice
+    run: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

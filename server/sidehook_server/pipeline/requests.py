@@ -49,17 +49,40 @@ def fused(
     `rooms` are the bytes by which payload and state may grow.
     """
     own = hooks[0]
-    if own.fields is not None:
-        asked = [each.fields for each in hooks]
-        union = frozenset[str]().union(*(names for names in asked if names is not None))
-        fields = seen_by(None if None in asked else union, fields)
     return replace(
         request,
-        fields=fields,
+        fields=request.fields if own.fields is None else seen_by(_asked(hooks), fields),
         idempotency_key=request.idempotency_key.removesuffix(own.name),
         payload_room=rooms[0],
         state_room=rooms[1],
     )
+
+
+def shortened(request: RunRequest, hooks: tuple[PlannedHook, ...], count: int) -> RunRequest:
+    """A run of several hooks as one of the first so many, which see what those asked for."""
+    steps: list[tuple[HookRun, ...]] = []
+    left = count
+    for step in request.steps:
+        if left:
+            steps.append(step[:left])
+            left -= len(steps[-1])
+    fields = seen_by(_asked(hooks[:count]), request.fields)
+    if count > 1:
+        return replace(request, steps=tuple(steps), fields=fields)
+    return replace(
+        request,
+        steps=tuple(steps),
+        fields=fields,
+        idempotency_key=request.idempotency_key + hooks[0].name,
+        payload_room=None,
+        state_room=None,
+    )
+
+
+def _asked(hooks: tuple[PlannedHook, ...]) -> frozenset[str] | None:
+    """The fields that any of the hooks asked for; None when one asked for all."""
+    asked = [names for hook in hooks if (names := hook.fields) is not None]
+    return frozenset[str]().union(*asked) if len(asked) == len(hooks) else None
 
 
 def alone(segment: Segment, timeout: float) -> Steps:
