@@ -29,6 +29,7 @@ def narrowed(run: HookRun, result: HookResult) -> HookResult:
     if not rejected:
         return result
     kept = {name: value for name, value in answer.fields.items() if name in writable}
+    rejected = [*result.rejected_fields, *rejected]
     return replace(result, answer=Patch(kept), rejected_fields=tuple(rejected))
 
 

@@ -104,20 +104,27 @@ class Boarding:
     def _places(self, segment: Segment, members: Sequence[Running]) -> Sequence[int]:
         if members[0].phase.row.schedule is Schedule.PARALLEL:
             return tuple([running.place for running in members])
-        return segment.places[: self._riders_of(segment) + 1]
+        return segment.places[: self._count(segment, members[0].started)]
 
-    def _riders_of(self, segment: Segment) -> int:
-        """How many ride with the first: up to one that this call leaves out."""
+    def _count(self, segment: Segment, now: float) -> int:
+        """How many travel together: up to one that this call leaves out, as far as is known."""
         count = len(segment.hooks)
-        if count == 1 or (segment.always and self._load is Load.NORMAL):
-            return count - 1
+        if count == 1:
+            return 1
+        observers_may = self._observers.until(now) > now
+        if observers_may and segment.always and self._load is Load.NORMAL:
+            return count
         takes_part = 1
-        while takes_part < count and self._takes_part(segment.hooks[takes_part]):
+        while takes_part < count and self._takes_part(segment.hooks[takes_part], observers_may):
             takes_part += 1
-        return segment.whole_steps(takes_part) - 1
+        return segment.whole_steps(takes_part)
 
-    def _takes_part(self, hook: PlannedHook) -> bool:
-        return left_out(hook, self._call) is None and not hook.is_shed_at(self._load)
+    def _takes_part(self, hook: PlannedHook, observers_may: bool) -> bool:  # noqa: FBT001 - looked up once for all
+        return (
+            left_out(hook, self._call) is None
+            and not hook.is_shed_at(self._load)
+            and (observers_may or not hook.observes)
+        )
 
     def _steps(self, segment: Segment, places: Sequence[int], now: float) -> requests.Steps:
         left, share = self._budget.left(now), self._observers.until(now) - now
