@@ -45,6 +45,7 @@ from sidehook._wire._manifest import decode_manifest, encode_manifest
 from sidehook._wire._payload import MAX_NAME_BYTES, payload_bytes
 from sidehook._wire._receipt import decode_receipt, encode_receipt
 from sidehook._wire._run import (
+    MalformedResultError,
     decode_result,
     decode_run,
     decode_run_response,
@@ -68,6 +69,7 @@ __all__ = [
     "MAX_NAME_BYTES",
     "MAX_RECEIPT_BYTES",
     "STATUS_DETAILS_KEY",
+    "MalformedResultError",
     "RpcStatus",
     "check_fields",
     "cut_receipt",

@@ -35,6 +35,7 @@ LIVE: Final = (
     "overload",
     "breaker",
     "payload_on_block",
+    "fusion",
     "on_downgrade",
     "decision_log.texts",
     "decision_log.show",

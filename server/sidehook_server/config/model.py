@@ -318,6 +318,7 @@ class Config:
     overload: OverloadConfig = field(default_factory=OverloadConfig)
     breaker: BreakerSettings = field(default_factory=BreakerSettings)
     payload_on_block: bool = False
+    fusion: bool = True
     on_downgrade: OnDowngrade = OnDowngrade.REFUSE
     decision_log: DecisionLogConfig = field(default_factory=DecisionLogConfig)
     source: str = ""

@@ -81,6 +81,13 @@ CONFIG: Final = Section(
             "redacted them, failed or had no turn.",
         ),
         Key(
+            "fusion",
+            kinds.BOOLEAN,
+            "Consecutive hooks of one worker travel in one run, when the worker can take them: "
+            "[fusion.md](fusion.md). `false` sends every hook in a run of its own, to measure or "
+            "to debug.",
+        ),
+        Key(
             "on_downgrade",
             kinds.ON_DOWNGRADE,
             "What becomes of a manifest that weakens a hook: `refuse` keeps the old terms, "

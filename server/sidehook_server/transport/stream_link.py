@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from sidehook import _wire
@@ -21,7 +21,7 @@ from sidehook._frames import (
     decode_frame,
     unpack,
 )
-from sidehook._hello import SPLIT_FRAMES
+from sidehook._hello import FUSED_RUNS, SPLIT_FRAMES
 from sidehook._manifest import Limits, WorkerManifest
 from sidehook._mux import (
     DEFAULT_BATCH_BYTES,
@@ -61,12 +61,23 @@ class StreamListener(Protocol):
 
 @dataclass(slots=True)
 class _Run:
-    """One run that the worker has not answered."""
+    """One run that the worker has not answered to the end, by the names of its hooks.
+
+    `begun`, `over` and `stopped` hold the indexes of those that the worker called, that it
+    answered or was told to stop, and of the latter.
+    """
 
     sink: RunSink
-    hook: str
+    hooks: tuple[str, ...]
     call_id: str
-    has_begun: bool = False
+    begun: set[int] = field(default_factory=set)
+    over: set[int] = field(default_factory=set)
+    stopped: set[int] = field(default_factory=set)
+
+    @property
+    def is_fused(self) -> bool:
+        """Whether it is of several hooks."""
+        return len(self.hooks) > 1
 
 
 class StreamLink:
@@ -90,6 +101,7 @@ class StreamLink:
         self.worker: Final = manifest.worker
         self.instance: Final = manifest.instance
         self.max_in_flight: Final = manifest.limits.max_in_flight
+        self.fuses: Final = FUSED_RUNS in manifest.capabilities
         self._outbox = outbox
         self._listener = listener
         self._observer = observer
@@ -145,7 +157,8 @@ class StreamLink:
             return failures.no_room(self.worker, f"{error.pending} bytes wait to be read by it")
         except OutboxError:
             return failures.link_closed(self.worker)
-        self._runs[identity] = _Run(sink, run.steps[0][0].hook, run.call_id)
+        hooks = tuple([hook.hook for step in run.steps for hook in step])
+        self._runs[identity] = _Run(sink, hooks, run.call_id)
         return _StreamRun(self, identity)
 
     def on_release(self, callback: Callable[[], None]) -> None:
@@ -162,11 +175,18 @@ class StreamLink:
         with suppress(OutboxError):
             self._outbox.put(0, RunTag.DRAINING)
 
-    def cancel(self, identity: int) -> None:
-        """Stops a run and forgets its sink. Nothing happens when it is over."""
-        run = self._runs.pop(identity, None)
+    def cancel(self, identity: int, index: int | None = None) -> None:
+        """Stops a run and forgets its sink, or stops a hook of it. Not what is over already."""
+        run = self._runs.get(identity)
         if run is None:
             return
+        if index is not None:
+            run.over.add(index)
+            run.stopped.add(index)
+            with suppress(OutboxError):
+                self._outbox.put(identity, RunTag.CANCEL, _wire.encode_cancel_run(index))
+            return
+        del self._runs[identity]
         never_sent = self._outbox.cancel(identity)
         self._joiner.drop(identity)
         self._remember(identity, run)
@@ -174,8 +194,11 @@ class StreamLink:
             self._outbox.put(identity, RunTag.CANCEL, _wire.encode_cancel_run())
         if never_sent or self._closed:
             self._released()
-            return
-        # A worker says `end` once it is over, and need not: then time says so.
+        else:
+            self._hold(identity)
+
+    def _hold(self, identity: int) -> None:
+        """A run still takes up the worker, until it says `end`; if it never does, for a while."""
         timer = asyncio.get_running_loop().call_later(_LETS_GO_SECONDS, self._let_go, identity)
         self._held[identity] = timer
 
@@ -239,21 +262,63 @@ class StreamLink:
         take(self, frame)
 
     def _take_result(self, frame: Frame) -> None:
-        run = self._end(frame.id)
+        run = self._runs.get(frame.id)
         if run is None:
+            self._end(frame.id)
             self._unawaited(frame.id)
             return
         try:
-            result = _wire.decode_result(frame.body)
-        except MalformedError as error:
-            run.sink.failed(malformed(str(error)), sent=True)
-        else:
+            result = _wire.decode_result(frame.body, hooks=len(run.hooks))
+        except _wire.MalformedResultError as error:
+            self._spoiled(frame.id, run, malformed(str(error)), error.index)
+            return
+        if self._is_new(run, result.index):
+            self._over_in(frame.id, run, result.index)
             run.sink.answered(result)
+
+    def _is_new(self, run: _Run, index: int) -> bool:
+        """Whether this is the first answer of a hook; a second one is dropped, and counted."""
+        if index not in run.over:
+            return True
+        if index in run.stopped:
+            run.stopped.discard(index)
+            self._late(run, index)
+        else:
+            self._observer.frame_dropped(self.worker, FrameDrop.UNEXPECTED)
+        return False
+
+    def _over_in(self, identity: int, run: _Run, index: int) -> None:
+        """A hook of a run is over, and the run with its last one."""
+        run.over.add(index)
+        if len(run.over) < len(run.hooks):
+            return
+        if run.stopped:
+            # What was told to stop need not have stopped yet.
+            del self._runs[identity]
+            self._remember(identity, None)
+            self._hold(identity)
+        else:
+            self._end(identity)
+
+    def _spoiled(
+        self, identity: int, run: _Run, failure: HookFailure, index: int | None = None
+    ) -> None:
+        """An answer cannot be read. Whoever waits for a run of several hooks says what follows."""
+        if not run.is_fused:
+            self._end(identity)
+            run.sink.failed(failure, sent=True)
+        elif index is None:
+            run.sink.spoiled(failure, None)
+        elif self._is_new(run, index):
+            self._over_in(identity, run, index)
+            run.sink.spoiled(failure, index)
 
     def _take_end(self, frame: Frame) -> None:
         run = self._end(frame.id)
         if run is None:
             self._count_unknown(frame.id)
+        elif run.is_fused:
+            run.sink.ended()
         else:
             run.sink.failed(malformed("the run ended without a result"), sent=True)
 
@@ -276,12 +341,14 @@ class StreamLink:
         run = self._runs.get(frame.id)
         if run is None:
             self._count_unknown(frame.id)
-        elif run.has_begun or _index_of(frame) != 0:
+            return
+        index = _index_of(frame)
+        if index in run.begun or index >= len(run.hooks):
             # A second time, or for a hook that is not in the run.
             self._observer.frame_dropped(self.worker, FrameDrop.UNEXPECTED)
         else:
-            run.has_begun = True
-            run.sink.begun()
+            run.begun.add(index)
+            run.sink.begun(index)
 
     def _take_extend(self, frame: Frame) -> None:
         run = self._runs.get(frame.id)
@@ -289,11 +356,11 @@ class StreamLink:
             self._count_unknown(frame.id)
             return
         try:
-            extra, _ = _wire.decode_extend(frame.body)
+            extra, index = _wire.decode_extend(frame.body)
         except MalformedError as error:
             raise FrameError(str(error), id=frame.id) from error
         else:
-            run.sink.extended(extra)
+            run.sink.extended(extra, index if run.is_fused else 0)
 
     def _end(self, identity: int) -> _Run | None:
         """A run that is over; None when nobody waits for it, as for one that was cancelled."""
@@ -327,28 +394,34 @@ class StreamLink:
         if identity not in self._over:
             self._observer.frame_dropped(self.worker, FrameDrop.UNKNOWN_ID)
             return
-        self._observer.late_answer(self.worker)
         run = self._over[identity]
-        if run is not None:
+        if run is None:
+            self._observer.late_answer(self.worker)
+        else:
             self._over[identity] = None
-            self.notify(
-                Notice(
-                    code="LATE_ANSWER",
-                    message="the answer came after the run was cancelled, and was dropped",
-                    hook=run.hook,
-                    call_id=run.call_id,
-                )
+            self._late(run, 0)
+
+    def _late(self, run: _Run, index: int) -> None:
+        self._observer.late_answer(self.worker)
+        self.notify(
+            Notice(
+                code="LATE_ANSWER",
+                message="the answer came after the run was cancelled, and was dropped",
+                hook=run.hooks[index],
+                call_id=run.call_id,
             )
+        )
 
     def _broken_frame(self, error: FrameError) -> None:
         self._observer.frame_dropped(self.worker, FrameDrop.MALFORMED)
-        run = self._end(error.id)
+        run = self._runs.get(error.id)
         if run is None:
+            self._let_go(error.id)
             return
         failure = malformed(str(error))
         if isinstance(error, JoinerFullError):
             failure = failures.no_room_for_answer(self.worker)
-        run.sink.failed(failure, sent=True)
+        self._spoiled(error.id, run, failure)
 
 
 def _nobody_waits() -> None:
@@ -364,9 +437,9 @@ class _StreamRun:
         self._link = link
         self._identity = identity
 
-    def cancel(self) -> None:
-        """Stops it."""
-        self._link.cancel(self._identity)
+    def cancel(self, index: int | None = None) -> None:
+        """Stops it, or a hook of it."""
+        self._link.cancel(self._identity, index)
 
 
 def _index_of(started: Frame) -> int:

@@ -106,7 +106,8 @@ class CallExpectation:
     """Everything about the answer to one call, and the runs it was made of.
 
     `payload` is the whole payload after the call; None: it is what it was before.
-    `receipt`, `runs` and `detached` None are not looked at.
+    `receipt`, `runs`, `sent` and `detached` None are not looked at. `sent` are the hooks of
+    each run that the call waited for.
     """
 
     verdict: Verdict
@@ -119,6 +120,7 @@ class CallExpectation:
     unknown_scopes: tuple[str, ...] = ()
     development: bool = False
     runs: tuple[RunExpectation, ...] | None = None
+    sent: tuple[tuple[str, ...], ...] | None = None
     detached: tuple[RunExpectation, ...] | None = None
 
 
@@ -163,6 +165,7 @@ def read_call_expectation(keys: Keys) -> CallExpectation:
         unknown_scopes=keys.several("unknown_scopes", reading.text),
         development=keys.take("development", reading.boolean, False),
         runs=keys.optional("runs", reading.list_of(_read_run)),
+        sent=keys.optional("sent", reading.list_of(_TEXTS)),
         detached=keys.optional("detached", reading.list_of(_read_run)),
     )
     _agree(expectation, keys.where)

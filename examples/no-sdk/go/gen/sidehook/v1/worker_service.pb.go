@@ -145,10 +145,18 @@ type RunRequest struct {
 	TimeLeft *durationpb.Duration `protobuf:"bytes,6,opt,name=time_left,json=timeLeft,proto3" json:"time_left,omitempty"`
 	// How the call ended; for FIRE_AND_FORGET hooks only.
 	CallEnd *CallEnd `protobuf:"bytes,7,opt,name=call_end,json=callEnd,proto3" json:"call_end,omitempty"`
-	// The same for every attempt at this run, so that a hook can tell a repeat.
+	// The same for every attempt at this run, so that a hook can tell a repeat. In a
+	// run of several hooks the key of each is this and then its name.
 	IdempotencyKey string `protobuf:"bytes,8,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// By how many bytes the patches of the run may make the payload larger, names and
+	// values together. Set in runs of several hooks only.
+	PayloadRoom *uint64 `protobuf:"varint,9,opt,name=payload_room,json=payloadRoom,proto3,oneof" json:"payload_room,omitempty"`
+	// By how many bytes its hooks may make the state larger: keys, with the worker's
+	// name and `/` before those without `shared.`, and texts together. Set in runs of
+	// several hooks only.
+	StateRoom     *uint64 `protobuf:"varint,10,opt,name=state_room,json=stateRoom,proto3,oneof" json:"state_room,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RunRequest) Reset() {
@@ -235,6 +243,20 @@ func (x *RunRequest) GetIdempotencyKey() string {
 		return x.IdempotencyKey
 	}
 	return ""
+}
+
+func (x *RunRequest) GetPayloadRoom() uint64 {
+	if x != nil && x.PayloadRoom != nil {
+		return *x.PayloadRoom
+	}
+	return 0
+}
+
+func (x *RunRequest) GetStateRoom() uint64 {
+	if x != nil && x.StateRoom != nil {
+		return *x.StateRoom
+	}
+	return 0
 }
 
 // One hook, or several at once.
@@ -1590,7 +1612,7 @@ const file_sidehook_v1_worker_service_proto_rawDesc = "" +
 	"\x10protocol_version\x18\x01 \x01(\rR\x0fprotocolVersion\x12\x18\n" +
 	"\asidecar\x18\x02 \x01(\tR\asidecar\"K\n" +
 	"\x10DescribeResponse\x127\n" +
-	"\bmanifest\x18\x01 \x01(\v2\x1b.sidehook.v1.WorkerManifestR\bmanifest\"\xe4\x02\n" +
+	"\bmanifest\x18\x01 \x01(\v2\x1b.sidehook.v1.WorkerManifestR\bmanifest\"\xd0\x03\n" +
 	"\n" +
 	"RunRequest\x12\x17\n" +
 	"\acall_id\x18\x01 \x01(\tR\x06callId\x12\x1b\n" +
@@ -1600,7 +1622,13 @@ const file_sidehook_v1_worker_service_proto_rawDesc = "" +
 	"\acontext\x18\x05 \x01(\v2\x18.sidehook.v1.CallContextR\acontext\x126\n" +
 	"\ttime_left\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\btimeLeft\x12/\n" +
 	"\bcall_end\x18\a \x01(\v2\x14.sidehook.v1.CallEndR\acallEnd\x12'\n" +
-	"\x0fidempotency_key\x18\b \x01(\tR\x0eidempotencyKey\"5\n" +
+	"\x0fidempotency_key\x18\b \x01(\tR\x0eidempotencyKey\x12&\n" +
+	"\fpayload_room\x18\t \x01(\x04H\x00R\vpayloadRoom\x88\x01\x01\x12\"\n" +
+	"\n" +
+	"state_room\x18\n" +
+	" \x01(\x04H\x01R\tstateRoom\x88\x01\x01B\x0f\n" +
+	"\r_payload_roomB\r\n" +
+	"\v_state_room\"5\n" +
 	"\aRunStep\x12*\n" +
 	"\x05hooks\x18\x01 \x03(\v2\x14.sidehook.v1.HookRunR\x05hooks\"\xcd\x02\n" +
 	"\aHookRun\x12\x12\n" +
@@ -1803,6 +1831,7 @@ func file_sidehook_v1_worker_service_proto_init() {
 	file_sidehook_v1_payload_proto_init()
 	file_sidehook_v1_receipt_proto_init()
 	file_sidehook_v1_stream_proto_init()
+	file_sidehook_v1_worker_service_proto_msgTypes[2].OneofWrappers = []any{}
 	file_sidehook_v1_worker_service_proto_msgTypes[6].OneofWrappers = []any{
 		(*HookResult_Proceed)(nil),
 		(*HookResult_Patch)(nil),
