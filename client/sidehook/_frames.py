@@ -107,13 +107,30 @@ class JoinerFullError(FrameError):
 
 def encode_frame(frame: Frame) -> bytes:
     """Serialize a frame."""
-    head = b"" if frame.id == 0 else b"\x08" + _varint(frame.id)
-    if frame.seq:
-        head += b"\x10" + _varint(frame.seq)
-    if frame.more:
+    return frame_head(frame.id, frame.tag, len(frame.body), frame.seq, more=frame.more) + frame.body
+
+
+def frame_head(
+    id: int,  # noqa: A002 - the contract's word
+    tag: int,
+    size: int,
+    seq: int = 0,
+    *,
+    more: bool = False,
+) -> bytes:
+    """What stands in front of the body of a frame, which is of `size` bytes."""
+    key = _KEYS.get(tag) or _varint(tag << 3 | 2)
+    head = b"\x08" + _varint(id) if id else b""
+    if seq:
+        head += b"\x10" + _varint(seq)
+    if more:
         head += b"\x18\x01"
-    body = frame.body
-    return b"".join((head, _varint(frame.tag << 3 | 2), _varint(len(body)), body))
+    return head + key + _varint(size)
+
+
+def batched(head: bytes, size: int) -> bytes:
+    """The head of a frame with a body of `size` bytes, as it stands in a batch."""
+    return b"\x0a" + _varint(len(head) + size) + head
 
 
 def decode_frame(octets: bytes) -> Frame:
@@ -157,6 +174,65 @@ def unpack(octets: bytes) -> list[bytes]:
         for number, content in _fields(octets, MAX_FRAMES)
         if number == 1 and isinstance(content, bytes)
     ]
+
+
+def read_batch(octets: bytes) -> list[Frame | FrameError]:
+    """The frames of a stream message, as `unpack` and `decode_frame` give them.
+
+    A frame that is broken is there as its error, and takes nothing with it. Raises
+    FrameError for a message that cannot be taken apart.
+    """
+    frames: list[Frame | FrameError] = []
+    at, end = 0, len(octets)
+    try:
+        while at < end:
+            size = octets[at + 1]
+            start = at + 2
+            if size >= 0x80:
+                size, start = _read_varint(octets, at + 1)
+            stop = start + size
+            if octets[at] != 0x0A or stop > end or len(frames) == MAX_FRAMES:
+                # Something that our own ends do not write; taken slowly, or refused.
+                return _read_slowly(octets)
+            frames.append(_frame_in(octets, start, stop))
+            at = stop
+    except (IndexError, FrameError):
+        return _read_slowly(octets)
+    return frames
+
+
+def _frame_in(octets: bytes, start: int, stop: int) -> Frame | FrameError:
+    """The frame that stands there: at once where its fields are in order, each once."""
+    identity = seq = 0
+    more = False
+    at, key = start + 1, octets[start]
+    if key == 0x08:
+        identity, at = _read_varint(octets, at)
+        key, at = octets[at], at + 1
+    if key == 0x10:
+        seq, at = _read_varint(octets, at)
+        key, at = octets[at], at + 1
+    if key == 0x18 and octets[at] == 1:
+        more = True
+        key, at = octets[at + 1], at + 2
+    size = octets[at]
+    at += 1
+    if size >= 0x80:
+        size, at = _read_varint(octets, at - 1)
+    if at + size != stop or key not in _TAGS or identity > MAX_ID:
+        return _decoded(octets[start:stop])
+    return Frame(identity, _TAGS[key], octets[at:stop], seq, more)
+
+
+def _read_slowly(octets: bytes) -> list[Frame | FrameError]:
+    return [_decoded(frame) for frame in unpack(octets)]
+
+
+def _decoded(octets: bytes) -> Frame | FrameError:
+    try:
+        return decode_frame(octets)
+    except FrameError as error:
+        return error
 
 
 def part(message: bytes, *, id: int, seq: int, max_part: int) -> Frame:  # noqa: A002 - the contract's word
@@ -297,6 +373,8 @@ class Joiner:
 def _varint(number: int) -> bytes:
     if number < 0x80:
         return _SMALL[number]
+    if number < 0x4000:
+        return bytes((number & 0x7F | 0x80, number >> 7))
     octets = bytearray()
     while number >= 0x80:
         octets.append(number & 0x7F | 0x80)
@@ -306,6 +384,11 @@ def _varint(number: int) -> bytes:
 
 
 _SMALL: Final = tuple(bytes((number,)) for number in range(0x80))
+
+_TAGS: Final = {tag << 3 | 2: tag for tag in range(HELLO, 16)}
+"""The tag of a body by the octet before it; larger tags take more octets."""
+
+_KEYS: Final = {tag: bytes((key,)) for key, tag in _TAGS.items()}
 
 
 def _read_varint(octets: bytes, at: int) -> tuple[int, int]:

@@ -18,8 +18,7 @@ from sidehook._frames import (
     Joiner,
     JoinerFullError,
     VerdictTag,
-    decode_frame,
-    unpack,
+    read_batch,
 )
 from sidehook._hello import SPLIT_FRAMES, ClientHello, SidecarHello
 from sidehook._manifest import PROTOCOL_VERSION
@@ -151,7 +150,7 @@ class InvokeStream:
         if self._receiving is not None:
             self._receiving.cancel()
 
-    async def _greet(self, read: Read) -> list[bytes] | None:
+    async def _greet(self, read: Read) -> list[Frame | FrameError] | None:
         """Exchange hellos; return the frames that came with the client's, None when it left."""
         within = self._services.hello_seconds
         try:
@@ -186,7 +185,7 @@ class InvokeStream:
         except ValueError as error:
             raise StreamRefusedError(malformed(f"the limits of the hello: {error}")) from error
 
-    async def _receive(self, frames: list[bytes], read: Read) -> None:
+    async def _receive(self, frames: list[Frame | FrameError], read: Read) -> None:
         self._take(frames)
         try:
             while (batch := await read()) is not None:
@@ -195,10 +194,13 @@ class InvokeStream:
             self._cancel_all()
             self._refusal = error.failure
 
-    def _take(self, frames: list[bytes]) -> None:
-        for octets in frames:
+    def _take(self, frames: list[Frame | FrameError]) -> None:
+        for read in frames:
+            if isinstance(read, FrameError):
+                self._refuse(read)
+                continue
             try:
-                frame = self._joiner.feed(decode_frame(octets))
+                frame = self._joiner.feed(read)
             except FrameError as error:
                 self._refuse(error)
             else:
@@ -327,18 +329,19 @@ class _Call:
             self.handle.cancel()
 
 
-def _frames(batch: bytes) -> list[bytes]:
+def _frames(batch: bytes) -> list[Frame | FrameError]:
     try:
-        return unpack(batch)
+        return read_batch(batch)
     except FrameError as error:
         raise StreamRefusedError(malformed(f"a batch that cannot be parsed: {error}")) from error
 
 
-def _hello(octets: bytes) -> ClientHello:
+def _hello(frame: Frame | FrameError) -> ClientHello:
+    if isinstance(frame, FrameError):
+        raise StreamRefusedError(malformed(str(frame))) from frame
+    if frame.tag != InvokeTag.HELLO or frame.id != 0:
+        raise StreamRefusedError(malformed("the first frame of the stream is not a hello"))
     try:
-        frame = decode_frame(octets)
-        if frame.tag != InvokeTag.HELLO or frame.id != 0:
-            raise StreamRefusedError(malformed("the first frame of the stream is not a hello"))
         return wire.decode_client_hello(frame.body)
     except MalformedError as error:
         raise StreamRefusedError(malformed(str(error))) from error
