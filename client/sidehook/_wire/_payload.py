@@ -47,9 +47,9 @@ def write_payload(target: payload_pb2.Payload, fields: Fields) -> None:
 
     Raises EncodeError for a bad name, and for too many fields.
     """
-    problem = _bad_name(fields)
+    problem = bad_name(fields)
     if len(fields) > MAX_FIELDS:
-        problem = _too_many(len(fields))
+        problem = too_many(len(fields))
     if problem:
         raise EncodeError("payload", problem)
     add = _entries(target).add
@@ -71,7 +71,7 @@ def read_payload(source: payload_pb2.Payload, what: str) -> Fields:
     """
     entries = _entries(source)
     if len(entries) > MAX_FIELDS:
-        raise MalformedError(what, _too_many(len(entries)))
+        raise MalformedError(what, too_many(len(entries)))
     fields: dict[str, Value] = {}
     for entry in entries:
         name, value = entry.key, entry.value
@@ -86,17 +86,19 @@ def read_payload(source: payload_pb2.Payload, what: str) -> Fields:
     if len(fields) != len(entries):
         twice = next(name for name, n in Counter(it.key for it in entries).items() if n > 1)
         raise MalformedError(what, f"the field {shown(twice)} stands twice; write each name once")
-    problem = _bad_name(fields)
+    problem = bad_name(fields)
     if problem:
         raise MalformedError(what, problem)
     return fields
 
 
-def _too_many(fields: int) -> str:
+def too_many(fields: int) -> str:
+    """What is wrong with so many fields."""
     return f"{fields} fields, at most {MAX_FIELDS} are taken"
 
 
-def _bad_name(fields: Fields) -> str | None:
+def bad_name(fields: Iterable[str]) -> str | None:
+    """What is wrong with the first bad name among names, None when all are good."""
     for name in fields:
         if not name:
             return "a field has an empty name"
