@@ -21,7 +21,7 @@ class CallContext:
 
     `state` maps keys to JSON texts: `worker/key` or `shared.key` between client and
     sidecar; in a run the worker's own keys come without its name. `octets` are these
-    fields serialized, kept by `sidehook._wire` once it has made them; empty before that.
+    fields serialized, kept by `sidehook._wire` once it has made them.
     """
 
     request_id: str = ""
@@ -31,7 +31,7 @@ class CallContext:
     labels: Mapping[str, str] = field(default_factory=dict)
     state: Mapping[str, bytes] = field(default_factory=dict)
     scopes: tuple[str, ...] = ()
-    octets: bytes = field(default=b"", init=False, repr=False, compare=False)
+    octets: bytes | None = field(default=None, init=False, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

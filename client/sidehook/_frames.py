@@ -120,12 +120,18 @@ def frame_head(
 ) -> bytes:
     """What stands in front of the body of a frame, which is of `size` bytes."""
     key = _KEYS.get(tag) or _varint(tag << 3 | 2)
-    head = b"\x08" + _varint(id) if id else b""
-    if seq:
-        head += b"\x10" + _varint(seq)
-    if more:
-        head += b"\x18\x01"
-    return head + key + _varint(size)
+    octets = _SMALL[size] if size < 0x80 else _varint(size)
+    if not (seq or more):
+        return b"\x08" + _varint(id) + key + octets if id else key + octets
+    return b"".join(
+        (
+            b"\x08" + _varint(id) if id else b"",
+            b"\x10" + _varint(seq) if seq else b"",
+            b"\x18\x01" if more else b"",
+            key,
+            octets,
+        )
+    )
 
 
 def batched(head: bytes, size: int) -> bytes:
@@ -186,8 +192,8 @@ def read_batch(octets: bytes) -> list[Frame | FrameError]:
     at, end = 0, len(octets)
     try:
         while at < end:
-            size = octets[at + 1]
             start = at + 2
+            size = octets[at + 1]
             if size >= 0x80:
                 size, start = _read_varint(octets, at + 1)
             stop = start + size
@@ -202,26 +208,27 @@ def read_batch(octets: bytes) -> list[Frame | FrameError]:
 
 
 def _frame_in(octets: bytes, start: int, stop: int) -> Frame | FrameError:
-    """The frame that stands there: at once where its fields are in order, each once."""
-    identity = seq = 0
-    more = False
-    at, key = start + 1, octets[start]
-    if key == 0x08:
-        identity, at = _read_varint(octets, at)
-        key, at = octets[at], at + 1
-    if key == 0x10:
-        seq, at = _read_varint(octets, at)
-        key, at = octets[at], at + 1
-    if key == 0x18 and octets[at] == 1:
-        more = True
-        key, at = octets[at + 1], at + 2
-    size = octets[at]
-    at += 1
+    """The frame that stands there: at once where it has an id and a body and is no part."""
+    at = start + 2
+    identity = octets[start + 1]
+    if identity >= 0x80:
+        high = octets[at]
+        if high < 0x80:
+            identity, at = identity & 0x7F | high << 7, at + 1
+        else:
+            identity, at = _read_varint(octets, start + 1)
+    tag = _TAGS.get(octets[at])
+    size = octets[at + 1]
+    at += 2
     if size >= 0x80:
-        size, at = _read_varint(octets, at - 1)
-    if at + size != stop or key not in _TAGS or identity > MAX_ID:
-        return _decoded(octets[start:stop])
-    return Frame(identity, _TAGS[key], octets[at:stop], seq, more)
+        high = octets[at]
+        if high < 0x80:
+            size, at = size & 0x7F | high << 7, at + 1
+        else:
+            size, at = _read_varint(octets, at - 1)
+    if tag and at + size == stop and octets[start] == 0x08 and identity <= MAX_ID:
+        return _new_frame(Frame, (identity, tag, octets[at:stop], 0, False))
+    return _decoded(octets[start:stop])
 
 
 def _read_slowly(octets: bytes) -> list[Frame | FrameError]:
@@ -375,6 +382,8 @@ def _varint(number: int) -> bytes:
         return _SMALL[number]
     if number < 0x4000:
         return bytes((number & 0x7F | 0x80, number >> 7))
+    if number < 0x200000:
+        return bytes((number & 0x7F | 0x80, number >> 7 & 0x7F | 0x80, number >> 14))
     octets = bytearray()
     while number >= 0x80:
         octets.append(number & 0x7F | 0x80)
@@ -382,6 +391,9 @@ def _varint(number: int) -> bytes:
     octets.append(number)
     return bytes(octets)
 
+
+# What NamedTuple does, without its own way there.
+_new_frame: Final = tuple.__new__
 
 _SMALL: Final = tuple(bytes((number,)) for number in range(0x80))
 

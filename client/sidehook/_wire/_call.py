@@ -45,20 +45,20 @@ def encode_invoke(request: CallRequest, *, budget: float | None = None) -> bytes
         seconds = request.budget if budget is None else budget
         payload = _octets.payload(request.fields)
         context = context_octets(request.context)
-        return b"".join(
+        octets = b"".join(
             (
                 _octets.text(b"\x0a", request.call_id),
                 _octets.text(b"\x12", request.hook_type),
-                b"\x1a",
-                _octets.varint(len(payload)),
+                _octets.head(b"\x1a", len(payload)),
                 payload,
                 b"" if seconds is None else _duration(b"\x22", seconds),
-                _octets.nested(b"\x2a", context),
-                *[_octets.nested(b"\x32", handle.encode()) for handle in request.scope_handles],
-                _octets.number(b"\x38", request.unguarded_calls),
-                _VERSION,
+                _octets.head(b"\x2a", len(context)),
+                context,
             )
         )
+        for handle in request.scope_handles:
+            octets += _octets.nested(b"\x32", handle.encode())
+        return octets + _octets.number(b"\x38", request.unguarded_calls) + _VERSION
     except UnicodeEncodeError as error:
         raise EncodeError("call", lone_surrogate(error)) from None
 

@@ -36,7 +36,7 @@ def write_context(target: context_pb2.CallContext, context: CallContext) -> None
 
 def context_octets(context: CallContext) -> bytes:
     """A serialized context. Raises EncodeError for more labels than a call may carry."""
-    if context.octets:
+    if context.octets is not None:
         return context.octets
     message = ContextMessage()
     write_context(message, context)

@@ -16,6 +16,7 @@ from sidehook._wire._payload import MAX_FIELDS, bad_name, too_many
 
 _NANOS: Final = 10**9
 _SMALL: Final = tuple(bytes((number,)) for number in range(0x80))
+_EXACT: Final = 2**31
 _64_BIT: Final = 2**64 - 1
 _REMEMBERED: Final = 1024
 _SHORT: Final = 64
@@ -52,17 +53,33 @@ def varint(number: int) -> bytes:
     return bytes(octets)
 
 
+def _nanos(number: int) -> bytes:
+    """A number below 10**9."""
+    if number < 0x200000:
+        return varint(number)
+    low = (number & 0x7F | 0x80, number >> 7 & 0x7F | 0x80, number >> 14 & 0x7F | 0x80)
+    if number < 0x10000000:
+        return bytes((*low, number >> 21))
+    return bytes((*low, number >> 21 & 0x7F | 0x80, number >> 28))
+
+
 def text(key: bytes, value: str) -> bytes:
     """A field of text; nothing for an empty one. Raises UnicodeEncodeError."""
     if not value:
         return b""
     octets = value.encode()
-    return key + varint(len(octets)) + octets
+    size = len(octets)
+    return key + (_SMALL[size] if size < 0x80 else varint(size)) + octets
 
 
 def nested(key: bytes, octets: bytes) -> bytes:
     """A field that holds a serialized message, an empty one too."""
     return key + varint(len(octets)) + octets
+
+
+def head(key: bytes, size: int) -> bytes:
+    """What stands in front of a text or message of `size` bytes."""
+    return key + (_SMALL[size] if size < 0x80 else varint(size))
 
 
 def number(key: bytes, value: int) -> bytes:
@@ -72,10 +89,13 @@ def number(key: bytes, value: int) -> bytes:
 
 def duration(seconds: float) -> bytes:
     """A serialized Duration, as `write_duration` sets it."""
-    if 0 < seconds < 1:
-        nanos = round(seconds * _NANOS) or 1
+    if 0 < seconds < _EXACT:
+        whole = int(seconds)
+        nanos = round((seconds - whole) * _NANOS)
         if nanos < _NANOS:
-            return b"\x10" + varint(nanos)
+            nanos = nanos or int(not whole)
+            octets = b"\x10" + _nanos(nanos) if nanos else b""
+            return b"\x08" + varint(whole) + octets if whole else octets
     positive = 0.0 if seconds <= 0 else seconds
     whole = math.floor(positive)
     nanos = whole * _NANOS + round((positive - whole) * _NANOS)
@@ -96,10 +116,15 @@ def payload(fields: Fields) -> bytes:
     pieces: list[bytes] = []
     for name, (kind, octets) in fields.items():
         head = _heads.get(name) or _head_of(name)
-        inner = (b"\x0a" if kind is ValueKind.JSON else b"\x12") + varint(len(octets))
-        value = b"\x12" + varint(len(inner) + len(octets)) + inner
-        size = len(head) + len(value) + len(octets)
-        pieces += (b"\x0a", varint(size), head, value, octets)
+        size = len(octets)
+        # The field of the value, with its length; then that of its octets, with theirs.
+        inner = (b"\x0a" if kind is ValueKind.JSON else b"\x12") + (
+            _SMALL[size] if size < 0x80 else varint(size)
+        )
+        size += len(inner)
+        value = b"\x12" + (_SMALL[size] if size < 0x80 else varint(size)) + inner
+        size += len(head) + len(value) - len(inner)
+        pieces += (b"\x0a", _SMALL[size] if size < 0x80 else varint(size), head, value, octets)
     return b"".join(pieces)
 
 

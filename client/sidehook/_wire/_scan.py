@@ -23,6 +23,9 @@ _KINDS: Final = {0x0A: ValueKind.JSON, 0x12: ValueKind.RAW}
 _REMEMBERED: Final = 256
 _SHORT: Final = 256
 
+# What NamedTuple does, without its own way there.
+_new_value: Final = tuple.__new__
+
 # Contexts by their octets: most calls of a client are for the same one.
 _contexts: dict[bytes, CallContext] = {}
 
@@ -70,23 +73,33 @@ def scan_payload(octets: bytes) -> WireFields | None:
     fields = WireFields()
     at, end, entries = 0, len(octets), 0
     while at < end:
-        if octets[at] != 0x0A:
-            return None
-        size, at = scan_varint(octets, at + 1)
-        stop = at + size
-        name_size = octets[at + 1]
-        name_at = at + 2
-        value_at = name_at + name_size
-        if octets[at] != 0x0A or name_size >= 0x80 or octets[value_at] != 0x12:
-            return None
-        size, kind_at = scan_varint(octets, value_at + 1)
-        if kind_at + size != stop or stop > end:
-            return None
-        size, content_at = scan_varint(octets, kind_at + 1)
+        size, name_at = octets[at + 1], at + 4
+        if size >= 0x80:
+            size, name_at = scan_varint(octets, at + 1)
+            name_at += 2
+        stop = name_at - 2 + size
+        value_at = name_at + octets[name_at - 1]
+        size, kind_at = octets[value_at + 1], value_at + 2
+        if size >= 0x80:
+            size, kind_at = scan_varint(octets, value_at + 1)
         kind = _KINDS.get(octets[kind_at])
-        if kind is None or content_at + size != stop:
+        rest, content_at = octets[kind_at + 1], kind_at + 2
+        if rest >= 0x80:
+            rest, content_at = scan_varint(octets, kind_at + 1)
+        if (
+            kind is None
+            or octets[at] != 0x0A
+            or octets[name_at - 2] != 0x0A
+            or octets[name_at - 1] >= 0x80
+            or octets[value_at] != 0x12
+            or kind_at + size != stop
+            or content_at + rest != stop
+            or stop > end
+        ):
             return None
-        fields[str(octets[name_at:value_at], "utf-8")] = Value(kind, octets[content_at:stop])
+        fields[str(octets[name_at:value_at], "utf-8")] = _new_value(
+            Value, (kind, octets[content_at:stop])
+        )
         entries += 1
         at = stop
     if len(fields) != entries or entries > MAX_FIELDS or "" in fields:
