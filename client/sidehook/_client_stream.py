@@ -38,8 +38,15 @@ from sidehook._frames import (
     read_batch,
 )
 from sidehook._hello import SPLIT_FRAMES, ClientHello, SidecarHello
-from sidehook._manifest import PROTOCOL_VERSION
-from sidehook._mux import MessageTooLargeError, Outbox, OutboxError, OutboxFullError, pump
+from sidehook._manifest import PROTOCOL_VERSION, Limits
+from sidehook._mux import (
+    LARGEST_BATCH_BYTES,
+    MessageTooLargeError,
+    Outbox,
+    OutboxError,
+    OutboxFullError,
+    pump,
+)
 from sidehook._rpc import Rpc, RpcEndedError
 
 if TYPE_CHECKING:
@@ -58,6 +65,9 @@ does not answer at all.
 
 MAX_WAITING: Final = 16 * 1024
 """Calls that may wait for a free place among those that the sidecar takes at once."""
+
+LIMITS: Final = Limits(max_batch_bytes=LARGEST_BATCH_BYTES)
+"""What a client takes on a stream."""
 
 _MAX_SPLIT_ANSWERS: Final = 1024
 _CLOSING_TIME: Final = 2.0
@@ -92,7 +102,7 @@ class CallStream:
         self._waiting = 0
         self._sweeper: asyncio.TimerHandle | None = None
         self._sweep_at = inf
-        self._joiner = Joiner(ClientHello().limits.max_message_bytes, _MAX_SPLIT_ANSWERS)
+        self._joiner = Joiner(LIMITS.max_message_bytes, _MAX_SPLIT_ANSWERS)
         self._actions: dict[int, Callable[[Frame], None]] = {
             VerdictTag.ANSWER: self._answered,
             VerdictTag.DRAINING: self._drain,
@@ -104,7 +114,7 @@ class CallStream:
         Raises RpcEndedError, MalformedError and ProtocolError.
         """
         self._rpc = Rpc(channel, METHOD)
-        hello = ClientHello(sdk=_sdk(), capabilities=frozenset({SPLIT_FRAMES}))
+        hello = ClientHello(sdk=_sdk(), limits=LIMITS, capabilities=frozenset({SPLIT_FRAMES}))
         frame = Frame(0, InvokeTag.HELLO, _wire.encode_client_hello(hello))
         await self._rpc.write(pack([encode_frame(frame)]))
         frames = read_batch(await self._rpc.read())

@@ -31,6 +31,8 @@ MAX_FRAME_FIELDS: Final = 64
 MIN_BATCH_BYTES: Final = 128
 """The smallest `max_batch_bytes` an end may name: two parts of some bytes must fit."""
 
+_LONG_PART: Final = 4096
+
 HELLO: Final = 4
 """The tag of `hello`, the first frame of every stream."""
 
@@ -257,16 +259,28 @@ def split(id: int, body: bytes, max_part: int) -> list[bytes]:  # noqa: A002 - t
 
 
 class _Open:
-    """A message of which not all parts are here: their number, and their octets in one piece.
+    """A message of which not all parts are here: their number, and their octets.
 
-    In one piece, because a list of short parts would weigh many times what they hold.
+    Short parts are put together at once: a list of them would weigh many times what they hold.
     """
 
-    __slots__ = ("octets", "parts")
+    __slots__ = ("parts", "pieces", "size")
 
     def __init__(self) -> None:
-        self.octets = bytearray()
-        self.parts = 0
+        self.parts = self.size = 0
+        self.pieces: list[bytes | bytearray] = []
+
+    def add(self, octets: bytes) -> None:
+        """Take the next part."""
+        self.parts += 1
+        self.size += len(octets)
+        last = self.pieces[-1] if self.pieces else b""
+        if len(octets) >= _LONG_PART:
+            self.pieces.append(octets)
+        elif isinstance(last, bytearray):
+            last += octets
+        else:
+            self.pieces.append(bytearray(octets))
 
 
 class Joiner:
@@ -310,7 +324,7 @@ class Joiner:
         """Forget a message that was cancelled; parts of it that still come are swallowed."""
         waiting = self._open.pop(id, None)
         if waiting is not None:
-            self._open_bytes -= len(waiting.octets)
+            self._open_bytes -= waiting.size
             self._swallow(id)
 
     def _check_whole(self, frame: Frame) -> None:
@@ -331,14 +345,13 @@ class Joiner:
         except FrameError:
             self._refuse(frame)
             raise
-        waiting.parts += 1
-        waiting.octets += frame.body
+        waiting.add(frame.body)
         self._open_bytes += len(frame.body)
         if frame.more:
             return None
         del self._open[frame.id]
-        self._open_bytes -= len(waiting.octets)
-        return Frame(frame.id, MESSAGE, bytes(waiting.octets))
+        self._open_bytes -= waiting.size
+        return Frame(frame.id, MESSAGE, b"".join(waiting.pieces))
 
     def _room(self, frame: Frame) -> _Open:
         """The message that the part belongs to; raises when the part may not be added."""
@@ -348,7 +361,7 @@ class Joiner:
             raise FrameError("a part needs an id")
         if frame.seq != due:
             raise FrameError(f"part {frame.seq} where part {due} was due", id=frame.id)
-        self._check_length(len(frame.body) + (len(waiting.octets) if waiting else 0), frame.id)
+        self._check_length(len(frame.body) + (waiting.size if waiting else 0), frame.id)
         if self._open_bytes + len(frame.body) > self._max_open_bytes:
             raise JoinerFullError("too many bytes wait for the rest of messages", id=frame.id)
         if waiting is None:

@@ -27,6 +27,9 @@ DEFAULT_BATCH_BYTES: Final = 256 * 1024
 DEFAULT_PENDING_BYTES: Final = 64 * 1024 * 1024
 """What an outbox holds at most, in bytes, unless told otherwise."""
 
+LARGEST_BATCH_BYTES: Final = 1280 * 1024
+"""The largest stream message that our own ends take and send: a megabyte and what is round it."""
+
 PART_BYTES: Final = 64 * 1024
 """The longest part of a message that is split."""
 
@@ -91,9 +94,15 @@ class _Split:
         begin = self.seq * self.max_part
         octets = memoryview(self.body)[begin : begin + self.max_part]
         more = begin + self.max_part < len(self.body)
-        head = frame_head(self.id, PART, len(octets), self.seq, more=more)
+        tag = PART if self.seq or more else MESSAGE
+        head = frame_head(self.id, tag, len(octets), self.seq, more=more)
         self.seq += 1
         return batched(head, len(octets)), octets
+
+    def grow(self, room: int) -> None:
+        """Leave whole, where it is alone and there is room for all of it: nobody waits longer."""
+        if self.seq == 0 and len(self.body) <= room:
+            self.max_part = max(self.max_part, len(self.body))
 
     @property
     def is_sent(self) -> bool:
@@ -243,6 +252,8 @@ class Outbox:
             elif pieces and room < split.max_part + FRAME_OVERHEAD:
                 break
             else:
+                if len(self._splits) == 1:
+                    split.grow(room - FRAME_OVERHEAD)
                 head, octets = self._next_part()
                 pieces += (head, octets)
                 room -= len(head) + len(octets)

@@ -17,6 +17,7 @@ from typing import cast
 from sidehook._errors import DefinitionError
 from sidehook._hello import SPLIT_FRAMES
 from sidehook._manifest import HookSpec, Limits, WorkerManifest
+from sidehook._mux import LARGEST_BATCH_BYTES
 from sidehook._payload import Payload
 from sidehook._run import HookAnswer, HookFailure, HookResult, RunRequest
 from sidehook._types import FailureClass
@@ -68,7 +69,7 @@ class Dispatcher:
             instance=f"{socket.gethostname()}:{os.getpid()}" if instance is None else instance,
             hooks=(),
             capabilities=CAPABILITIES,
-            limits=Limits() if limits is None else limits,
+            limits=Limits(max_batch_bytes=LARGEST_BATCH_BYTES) if limits is None else limits,
             sdk=f"sidehook-python/{metadata.version('sidehook')}",
             tenant=tenant,
         )

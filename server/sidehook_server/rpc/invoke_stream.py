@@ -23,8 +23,8 @@ from sidehook._frames import (
 from sidehook._hello import SPLIT_FRAMES, ClientHello, SidecarHello
 from sidehook._manifest import PROTOCOL_VERSION
 from sidehook._mux import (
-    DEFAULT_BATCH_BYTES,
     DEFAULT_PENDING_BYTES,
+    LARGEST_BATCH_BYTES,
     MessageTooLargeError,
     Outbox,
     OutboxClosedError,
@@ -178,7 +178,7 @@ class InvokeStream:
             )
         try:
             self._outbox.configure(
-                max_batch_bytes=min(hello.limits.max_batch_bytes, DEFAULT_BATCH_BYTES),
+                max_batch_bytes=min(hello.limits.max_batch_bytes, LARGEST_BATCH_BYTES),
                 split_frames=SPLIT_FRAMES in hello.capabilities,
                 max_message_bytes=hello.limits.max_message_bytes,
             )

@@ -24,7 +24,7 @@ from sidehook._frames import (
 from sidehook._hello import SPLIT_FRAMES
 from sidehook._manifest import Limits, WorkerManifest
 from sidehook._mux import (
-    DEFAULT_BATCH_BYTES,
+    LARGEST_BATCH_BYTES,
     Ids,
     MessageTooLargeError,
     Outbox,
@@ -105,7 +105,7 @@ class StreamLink:
         self._closed = False
         self._declared: bytes | None = None
         outbox.configure(
-            max_batch_bytes=min(manifest.limits.max_batch_bytes, DEFAULT_BATCH_BYTES),
+            max_batch_bytes=min(manifest.limits.max_batch_bytes, LARGEST_BATCH_BYTES),
             split_frames=SPLIT_FRAMES in manifest.capabilities,
             max_message_bytes=manifest.limits.max_message_bytes,
         )
