@@ -50,6 +50,10 @@ class CallTable(Generic[CallT]):
             return call
         return Stray.LATE if 1 <= call_id <= self._last_id else Stray.UNKNOWN
 
+    def under_way(self) -> list[tuple[int, CallT]]:
+        """Return every call under way with its id."""
+        return list(self._calls.items())
+
     def close_all(self) -> list[CallT]:
         """Return every call under way and forget them: the stream is gone."""
         calls = list(self._calls.values())

@@ -34,7 +34,7 @@ from sidehook._tls import TlsError
 if TYPE_CHECKING:
     import grpc.aio
 
-    from sidehook._call import CallAnswer, CallRequest
+    from sidehook._call import CallAnswer, CallRequest, Verdict
     from sidehook._client_settings import Settings
     from sidehook._client_stats import Tally
 
@@ -79,7 +79,7 @@ class Link:
         """Wait for a connection, at most `timeout` seconds. Raises SidecarError."""
         await self._connected(self.loop.time() + timeout)
 
-    async def call(self, request: CallRequest, budget: float) -> CallAnswer:
+    async def call(self, request: CallRequest, budget: float) -> CallAnswer | Verdict:
         """Ask the sidecar, for at most `budget` seconds. Raises SidecarError."""
         deadline = self.loop.time() + budget
         while True:

@@ -32,6 +32,8 @@ _EXACT: Final = (
     | orjson.OPT_PASSTHROUGH_DATETIME
     | orjson.OPT_PASSTHROUGH_SUBCLASS
 )
+# What orjson writes of these reads back as it was, or is not written.
+_ALWAYS_EXACT: Final = frozenset({str, int, bool, type(None)})
 _DIGITS_AS_ZEROS: Final = bytes(0x30 if 0x30 <= byte <= 0x39 else 0x20 for byte in range(256))
 # The shortest run of digits that can be an integer beyond 64 bit.
 _LONG_RUN: Final = b"0" * 19
@@ -56,6 +58,8 @@ def encode(value: object, path: str) -> bytes:
         octets = orjson.dumps(value, option=_EXACT)
     except orjson.JSONEncodeError:
         return orjson.dumps(_exact(value, path, MAX_DEPTH), option=_EXACT)
+    if type(value) in _ALWAYS_EXACT:
+        return octets
     # orjson turns some things into others unasked: NaN into null, a UUID into text. What
     # reads back as equal is exact. This costs less than a look at every item in Python.
     copy: JSON = orjson.loads(octets)

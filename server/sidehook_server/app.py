@@ -6,7 +6,6 @@ The only module that constructs everything. What the parts do is theirs to say.
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import secrets
@@ -21,10 +20,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final, TextIO
 
+import grpc
 import uvloop
 
 from sidehook._hello import CONTINUATIONS, SPLIT_FRAMES, SidecarHello
 from sidehook._manifest import Limits
+from sidehook._mux import LARGEST_BATCH_BYTES
+from sidehook._process import at_rest
 from sidehook_server.config.load import load as load_file
 from sidehook_server.config.model import Config
 from sidehook_server.dispatch.detached_limits import detached_limits
@@ -146,7 +148,10 @@ class Sidecar:
         self._registry.subscribe(self._effects)
         self._registry.subscribe(lambda _: self._dispatcher.look_again())
         self._refresh_is_due = False
-        self._limits = Limits(max_message_bytes=config.largest_payload_bytes + _ENVELOPE_BYTES)
+        self._limits = Limits(
+            max_message_bytes=config.largest_payload_bytes + _ENVELOPE_BYTES,
+            max_batch_bytes=LARGEST_BATCH_BYTES,
+        )
         self._local = Local(
             sidecar=self._sidecar,
             registrar=Registrar(self._registry, self._links),
@@ -391,17 +396,24 @@ class Sidecar:
         )
 
 
-def run(config: Config, *, load: Load | None = None, ready: TextIO = sys.stdout) -> int:
+def run(
+    config: Config,
+    *,
+    load: Load | None = None,
+    ready: TextIO = sys.stdout,
+    grpc_experiments: str = "",
+) -> int:
     """Run a sidecar until a signal ends it; the exit code of the process.
 
-    `load` reads the configuration again when its file changes. Raises StartError when it cannot
-    start. A second signal ends the process at once.
+    `load` reads the configuration again when its file changes. `grpc_experiments` is for the
+    log. Raises StartError when it cannot start. A second signal ends the process at once.
     """
-    with asyncio.Runner(debug=False, loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_run(config, load, ready))
+    new_loop = uvloop.new_event_loop if config.tuning.uvloop else asyncio.new_event_loop
+    with asyncio.Runner(debug=False, loop_factory=new_loop) as runner:
+        return runner.run(_run(config, load, ready, grpc_experiments))
 
 
-async def _run(config: Config, load: Load | None, ready: TextIO) -> int:
+async def _run(config: Config, load: Load | None, ready: TextIO, grpc_experiments: str) -> int:
     for warning in config.warnings:
         log_event(_log, logging.WARNING, "configuration_warning", text=warning)
     stopping = _stop_on_signals()
@@ -414,9 +426,15 @@ async def _run(config: Config, load: Load | None, ready: TextIO) -> int:
         sidecar = Sidecar(config, store, journal, load)
         stack.push_async_callback(sidecar.close)
         addresses = await sidecar.start()
-        # What is here now stays for good; the collector need not look at it again.
-        gc.collect()
-        gc.freeze()
+        log_event(
+            _log,
+            logging.INFO,
+            "process_tuned",
+            uvloop=version("uvloop") if config.tuning.uvloop else "off",
+            grpc=grpc.__version__,
+            grpc_experiments=grpc_experiments or None,
+            **at_rest(config.tuning),
+        )
         log_event(
             _log,
             logging.INFO,

@@ -5,7 +5,13 @@ octets that break the contract, and no value of a payload is looked into on the 
 """
 
 from sidehook._json import check_fields
-from sidehook._wire._call import decode_answer, decode_invoke, encode_answer, encode_invoke
+from sidehook._wire._call import (
+    decode_answer,
+    decode_invoke,
+    decode_verdict,
+    encode_answer,
+    encode_invoke,
+)
 from sidehook._wire._events import (
     decode_cancel_run,
     decode_extend,
@@ -93,6 +99,7 @@ __all__ = [
     "decode_sidecar_hello",
     "decode_started",
     "decode_status",
+    "decode_verdict",
     "decode_watch_request",
     "decode_watch_response",
     "decode_worker_hello",

@@ -52,14 +52,11 @@ def decode_need(octets: bytes) -> tuple[str, ...]:
     return tuple(parse(NeedContent, octets, "NeedContent").fields)
 
 
-def write_continuation(target: payload_pb2.Continuation, it: Continuation) -> None:
-    """Set a continuation."""
-    target.head = it.head
-    target.known = it.known
-    target.known_digest = it.digest
-    target.items.extend(it.items)
-    target.tail = it.tail
-    target.SetInParent()
+def continuation_octets(it: Continuation) -> bytes:
+    """Serialize a continuation."""
+    return payload_pb2.Continuation(
+        head=it.head, known=it.known, known_digest=it.digest, items=it.items, tail=it.tail
+    ).SerializeToString()
 
 
 def read_continuation(source: payload_pb2.Continuation) -> Continuation:

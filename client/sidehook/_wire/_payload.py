@@ -11,7 +11,7 @@ from sidehook._errors import EncodeError, MalformedError
 from sidehook._json import shown
 from sidehook._list_values import ListValue
 from sidehook._types import Value, ValueKind
-from sidehook._wire._lists import Completes, Continues, read_continuation, write_continuation
+from sidehook._wire._lists import Completes, read_continuation
 from sidehook.v1 import payload_pb2
 
 MAX_NAME_BYTES: Final = 256
@@ -44,27 +44,21 @@ def payload_bytes(fields: Fields) -> int:
     return sum(len(name.encode()) + len(value.octets) for name, value in fields.items())
 
 
-def write_payload(
-    target: payload_pb2.Payload, fields: Fields, continues: Continues | None = None
-) -> None:
+def write_payload(target: payload_pb2.Payload, fields: Fields) -> None:
     """Set a payload, its fields in the order of `fields`.
 
-    With `continues` its long lists travel as that says, else whole. Raises EncodeError
-    for a bad name, and for too many fields.
+    Raises EncodeError for a bad name, and for too many fields.
     """
-    problem = _bad_name(fields)
+    problem = bad_name(fields)
     if len(fields) > MAX_FIELDS:
-        problem = _too_many(len(fields))
+        problem = too_many(len(fields))
     if problem:
         raise EncodeError("payload", problem)
     add = _entries(target).add
-    for name, value in fields.items():
-        kind, octets = value
+    for name, (kind, octets) in fields.items():
         entry = add()
         entry.key = name
-        if continues is not None and isinstance(value, ListValue):
-            write_continuation(entry.value.continuation, continues(name, value))
-        elif kind is _JSON:
+        if kind is _JSON:
             entry.value.json = octets
         else:
             entry.value.raw = octets
@@ -81,7 +75,7 @@ def read_payload(
     """
     entries = _entries(source)
     if len(entries) > MAX_FIELDS:
-        raise MalformedError(what, _too_many(len(entries)))
+        raise MalformedError(what, too_many(len(entries)))
     fields: dict[str, Value] = {}
     for entry in entries:
         name, value = entry.key, entry.value
@@ -98,7 +92,7 @@ def read_payload(
     if len(fields) != len(entries):
         twice = next(name for name, n in Counter(it.key for it in entries).items() if n > 1)
         raise MalformedError(what, f"the field {shown(twice)} stands twice; write each name once")
-    problem = _bad_name(fields)
+    problem = bad_name(fields)
     if problem:
         raise MalformedError(what, problem)
     return fields
@@ -114,11 +108,13 @@ def _completed(
     return completes(name, read_continuation(value.continuation))
 
 
-def _too_many(fields: int) -> str:
+def too_many(fields: int) -> str:
+    """What is wrong with so many fields."""
     return f"{fields} fields, at most {MAX_FIELDS} are taken"
 
 
-def _bad_name(fields: Fields) -> str | None:
+def bad_name(fields: Iterable[str]) -> str | None:
+    """What is wrong with the first bad name among names, None when all are good."""
     for name in fields:
         if not name:
             return "a field has an empty name"

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, assert_never
 
 from sidehook._call import Violation
+from sidehook._continuations import Received, Sent
 from sidehook._errors import EncodeError, MalformedError
 from sidehook._run import (
     HookAnswer,
@@ -18,6 +19,7 @@ from sidehook._run import (
     SharedSteps,
 )
 from sidehook._types import FailureClass
+from sidehook._wire import _octets
 from sidehook._wire._context import (
     read_call_end,
     read_context,
@@ -28,6 +30,7 @@ from sidehook._wire._context import (
 )
 from sidehook._wire._durations import read_duration, read_positive, write_duration
 from sidehook._wire._enums import FAILURE_CLASSES, MODES, ON_REJECTED
+from sidehook._wire._lists import completes, continues
 from sidehook._wire._manifest import read_policy, write_policy
 from sidehook._wire._payload import MAX_FIELDS, MAX_NAME_BYTES, read_payload, write_payload
 from sidehook._wire._receipt import read_violation, write_violation
@@ -68,12 +71,14 @@ class MalformedResultError(MalformedError):
         self.index = index
 
 
-def encode_run(request: RunRequest) -> bytes:
-    """Serialize a run. A time left below 0 is written as 0."""
+def encode_run(request: RunRequest, sent: Sent | None = None) -> bytes:
+    """Serialize a run. A time left below 0 is written as 0.
+
+    Its long lists travel without what was `sent` before, when that is given.
+    """
     message = RunMessage()
     message.call_id = request.call_id
     message.hook_type = request.hook_type
-    write_payload(message.payload, request.fields)
     write_context(message.context, request.context)
     write_duration(message.time_left, request.time_left)
     if request.call_end is not None:
@@ -83,8 +88,16 @@ def encode_run(request: RunRequest) -> bytes:
         message.payload_room = request.payload_room
     if request.state_room is not None:
         message.state_room = request.state_room
-    # Serialized messages that are joined are one message with the fields of both.
-    return message.SerializeToString() + _steps_octets(request.steps)
+    payload = _octets.payload(request.fields, continues(request.context, sent))
+    # Serialized messages that are joined are one message with the fields of all.
+    return b"".join(
+        (
+            message.SerializeToString(),
+            _octets.head(b"\x22", len(payload)),
+            payload,
+            _steps_octets(request.steps),
+        )
+    )
 
 
 def _steps_octets(steps: tuple[tuple[HookRun, ...], ...]) -> bytes:
@@ -105,18 +118,23 @@ def _encode_steps(steps: tuple[tuple[HookRun, ...], ...]) -> bytes:
     return message.SerializeToString()
 
 
-def decode_run(octets: bytes) -> RunRequest:
-    """Parse a run. Raises MalformedError."""
+def decode_run(octets: bytes, received: Received | None = None) -> RunRequest:
+    """Parse a run. Raises MalformedError.
+
+    Raises UnknownItemsError for lists that go on from what was not `received` before.
+    """
     message = parse(RunMessage, octets, "RunRequest")
     if not message.HasField("time_left"):
         raise MalformedError("RunRequest.time_left", "must be set")
     has_end = message.HasField("call_end")
+    context = read_context(message.context, "RunRequest.context")
+    lists = completes(context, received)
     return RunRequest(
         call_id=message.call_id,
         hook_type=message.hook_type,
         steps=_read_steps(message.steps),
-        fields=read_payload(message.payload, "RunRequest.payload"),
-        context=read_context(message.context, "RunRequest.context"),
+        fields=read_payload(message.payload, "RunRequest.payload", lists),
+        context=context,
         time_left=read_duration(message.time_left, "RunRequest.time_left"),
         call_end=read_call_end(message.call_end, "RunRequest.call_end") if has_end else None,
         idempotency_key=message.idempotency_key,

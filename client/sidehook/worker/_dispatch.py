@@ -18,8 +18,9 @@ from typing import cast
 
 from sidehook._call import Fields
 from sidehook._errors import DefinitionError
-from sidehook._hello import FUSED_RUNS, SPLIT_FRAMES
+from sidehook._hello import CONTINUATIONS, FUSED_RUNS, SPLIT_FRAMES
 from sidehook._manifest import HookSpec, Limits, WorkerManifest
+from sidehook._mux import LARGEST_BATCH_BYTES
 from sidehook._payload import Payload
 from sidehook._run import HookAnswer, HookFailure, HookResult, RunRequest
 from sidehook._types import FailureClass
@@ -30,7 +31,7 @@ from sidehook.worker._context import Cancellation, Context
 from sidehook.worker._fused import FusedRun, Outlet, Turn
 from sidehook.worker._threads import DEFAULT_MAX_THREADS, PoolFullError, Threads
 
-CAPABILITIES = frozenset({SPLIT_FRAMES, FUSED_RUNS})
+CAPABILITIES = frozenset({CONTINUATIONS, FUSED_RUNS, SPLIT_FRAMES})
 """What this library can do beyond the base contract."""
 
 _WORKER_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
@@ -72,7 +73,7 @@ class Dispatcher:
             instance=f"{socket.gethostname()}:{os.getpid()}" if instance is None else instance,
             hooks=(),
             capabilities=CAPABILITIES,
-            limits=Limits() if limits is None else limits,
+            limits=Limits(max_batch_bytes=LARGEST_BATCH_BYTES) if limits is None else limits,
             sdk=f"sidehook-python/{metadata.version('sidehook')}",
             tenant=tenant,
         )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from sidehook import _wire
+from sidehook._continuations import Received, UnknownItemsError
 from sidehook._errors import EncodeError, MalformedError
 from sidehook._frames import (
     EventTag,
@@ -66,6 +67,7 @@ class Runs:
         self._max_in_flight = limits.max_in_flight
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._fused: dict[int, FusedRun] = {}
+        self._received = Received()
         self._cancelled: set[int] = set()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -179,7 +181,10 @@ class Runs:
             self._dropped += 1
             return
         try:
-            request = _wire.decode_run(frame.body)
+            request = _wire.decode_run(frame.body, self._received)
+        except UnknownItemsError as error:
+            self._put(frame.id, EventTag.NEED, _wire.encode_need(error.field))
+            return
         except MalformedError as error:
             self._count_bad(error)
             self._fail(frame.id, FailureClass.RAISED, "MALFORMED_RUN", str(error))

@@ -54,6 +54,7 @@ RESTART: Final[Mapping[str, str]] = {
     "decision_log.keep": "the log is opened when the sidecar starts",
     "decision_log.endpoint": "the log is opened when the sidecar starts",
     "decision_log.queue": "the log is opened when the sidecar starts",
+    "tuning": "a process is set up when it starts",
 }
 """What is not, and why."""
 

@@ -14,6 +14,7 @@ from typing import Final
 
 from sidehook._manifest import ErrorPolicy
 from sidehook._tls import Tls
+from sidehook._tuning import Tuning
 from sidehook._types import Mode, OnRejected
 from sidehook_server.pipeline.breaker import BreakerSettings
 from sidehook_server.pipeline.load import LoadLimits
@@ -321,6 +322,7 @@ class Config:
     fusion: bool = True
     on_downgrade: OnDowngrade = OnDowngrade.REFUSE
     decision_log: DecisionLogConfig = field(default_factory=DecisionLogConfig)
+    tuning: Tuning = field(default_factory=Tuning)
     source: str = ""
     digest: str = ""
 

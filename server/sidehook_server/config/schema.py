@@ -12,6 +12,7 @@ from sidehook_server.config import kinds
 from sidehook_server.config.keys_of_decision_log import DECISION_LOG
 from sidehook_server.config.keys_of_hooks import HOOK_TYPE, WORKER
 from sidehook_server.config.keys_of_listening import LISTEN, WORKER_SOCKETS
+from sidehook_server.config.keys_of_tuning import TUNING
 from sidehook_server.config.keys_of_work import BREAKER, DETACHED, LIMITS, OVERLOAD
 from sidehook_server.config.model import (
     Config,
@@ -97,6 +98,11 @@ CONFIG: Final = Section(
             "decision_log",
             DECISION_LOG,
             "A line of JSON for every call: [decision-log.md](decision-log.md).",
+        ),
+        Key(
+            "tuning",
+            TUNING,
+            "How the process is set up: [process-settings.md](process-settings.md).",
         ),
     ),
     Config,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from sidehook import _wire
+from sidehook._continuations import Sent
 from sidehook._errors import MalformedError
 from sidehook._frames import (
     EventTag,
@@ -21,10 +22,10 @@ from sidehook._frames import (
     decode_frame,
     unpack,
 )
-from sidehook._hello import FUSED_RUNS, SPLIT_FRAMES
+from sidehook._hello import CONTINUATIONS, FUSED_RUNS, SPLIT_FRAMES
 from sidehook._manifest import Limits, WorkerManifest
 from sidehook._mux import (
-    DEFAULT_BATCH_BYTES,
+    LARGEST_BATCH_BYTES,
     Ids,
     MessageTooLargeError,
     Outbox,
@@ -69,7 +70,8 @@ class _Run:
 
     sink: RunSink
     hooks: tuple[str, ...]
-    call_id: str
+    request: RunRequest
+    was_whole: bool = False
     begun: set[int] = field(default_factory=set)
     over: set[int] = field(default_factory=set)
     stopped: set[int] = field(default_factory=set)
@@ -102,6 +104,7 @@ class StreamLink:
         self.instance: Final = manifest.instance
         self.max_in_flight: Final = manifest.limits.max_in_flight
         self.fuses: Final = FUSED_RUNS in manifest.capabilities
+        self._sent = Sent() if CONTINUATIONS in manifest.capabilities else None
         self._outbox = outbox
         self._listener = listener
         self._observer = observer
@@ -117,7 +120,7 @@ class StreamLink:
         self._closed = False
         self._declared: bytes | None = None
         outbox.configure(
-            max_batch_bytes=min(manifest.limits.max_batch_bytes, DEFAULT_BATCH_BYTES),
+            max_batch_bytes=min(manifest.limits.max_batch_bytes, LARGEST_BATCH_BYTES),
             split_frames=SPLIT_FRAMES in manifest.capabilities,
             max_message_bytes=manifest.limits.max_message_bytes,
         )
@@ -150,7 +153,7 @@ class StreamLink:
             return failures.no_room(self.worker, f"{self.max_in_flight} runs are under way on it")
         identity = self._ids.next()
         try:
-            self._outbox.put(identity, RunTag.RUN, _wire.encode_run(run))
+            self._outbox.put(identity, RunTag.RUN, _wire.encode_run(run, self._sent))
         except MessageTooLargeError as error:
             return failures.too_large(self.worker, error.size, error.limit)
         except OutboxFullError as error:
@@ -158,7 +161,7 @@ class StreamLink:
         except OutboxError:
             return failures.link_closed(self.worker)
         hooks = tuple([hook.hook for step in run.steps for hook in step])
-        self._runs[identity] = _Run(sink, hooks, run.call_id)
+        self._runs[identity] = _Run(sink, hooks, run)
         return _StreamRun(self, identity)
 
     def on_release(self, callback: Callable[[], None]) -> None:
@@ -322,6 +325,26 @@ class StreamLink:
         else:
             run.sink.failed(malformed("the run ended without a result"), sent=True)
 
+    def _take_need(self, frame: Frame) -> None:
+        """The worker lacks what a run goes on from: it is sent again, whole."""
+        run = self._runs.get(frame.id)
+        if run is None:
+            self._count_unknown(frame.id)
+            return
+        if self._sent is None or run.was_whole or run.begun:
+            raise FrameError("asks for what it was sent whole", id=frame.id)
+        run.was_whole = True
+        request = run.request
+        _wire.forget_lists(request.context, request.fields, self._sent)
+        try:
+            self._outbox.put(frame.id, RunTag.RUN, _wire.encode_run(request, self._sent))
+        except MessageTooLargeError as error:
+            self._end(frame.id)
+            run.sink.failed(failures.too_large(self.worker, error.size, error.limit), sent=True)
+        except OutboxError:
+            self._end(frame.id)
+            run.sink.failed(failures.no_room(self.worker, "it reads too slowly"), sent=True)
+
     def _take_goodbye(self, frame: Frame) -> None:
         if self._draining:
             return
@@ -408,7 +431,7 @@ class StreamLink:
                 code="LATE_ANSWER",
                 message="the answer came after the run was cancelled, and was dropped",
                 hook=run.hooks[index],
-                call_id=run.call_id,
+                call_id=run.request.call_id,
             )
         )
 
@@ -459,4 +482,5 @@ _TAKERS: Final[Mapping[int, Callable[[StreamLink, Frame], None]]] = {
     EventTag.END: StreamLink._take_end,  # noqa: SLF001 - the class's own table
     EventTag.GOODBYE: StreamLink._take_goodbye,  # noqa: SLF001 - the class's own table
     EventTag.MANIFEST: StreamLink._take_manifest,  # noqa: SLF001 - the class's own table
+    EventTag.NEED: StreamLink._take_need,  # noqa: SLF001 - the class's own table
 }

@@ -137,11 +137,13 @@ class NoticeExpectation:
 class EndOfCase:
     """What is there when all steps are done.
 
-    `notices` are all that a worker was sent, in order, but for HOOKS_ACTIVE. `counters`
-    are sums of the sidecar's metrics. `shows` is of `/state`.
+    `notices` are all that a worker was sent, in order, but for HOOKS_ACTIVE. `known` is how
+    many items of its lists each run that came to a worker was said to know. `counters` are
+    sums of the sidecar's metrics. `shows` is of `/state`.
     """
 
     notices: Mapping[str, tuple[NoticeExpectation, ...]] = field(default_factory=dict)
+    known: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     counters: Mapping[str, float] = field(default_factory=dict)
     shows: Mapping[str, JSON] = field(default_factory=dict)
 
@@ -189,6 +191,7 @@ def read_end_of_case(keys: Keys) -> EndOfCase:
     """The keys of an expectation that are about the whole case."""
     return EndOfCase(
         notices=keys.take("notices", reading.mapping_of(reading.list_of(_read_notice)), {}),
+        known=keys.mapping("known", reading.list_of(reading.integer)),
         counters=keys.mapping("counters", reading.number),
         shows=keys.take("shows", _read_shows, {}),
     )

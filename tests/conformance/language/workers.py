@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Final
 
-from sidehook._hello import FUSED_RUNS, SPLIT_FRAMES
+from sidehook._hello import CONTINUATIONS, FUSED_RUNS, SPLIT_FRAMES
 from sidehook._manifest import ErrorPolicy, HookSpec, Limits, WorkerManifest
 from sidehook._types import JSON, FailureClass, Mode, OnError, OnRejected
 from tests.conformance.language import reading
@@ -16,6 +17,13 @@ from tests.conformance.language.reading import Keys
 
 DEFAULT_TYPE: Final = "doc"
 """The hook type of hooks and calls that name none."""
+
+
+class Continues(StrEnum):
+    """How a worker deals with lists of which only the end comes."""
+
+    KEEPS = "keeps"
+    FORGETS = "forgets"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +44,17 @@ class Instance:
     tenant: str = ""
     limits: Limits = field(default_factory=Limits)
     fuses: bool = False
+    continues: Continues | None = None
 
     @property
     def manifest(self) -> WorkerManifest:
         """How it introduces itself."""
+        named = {FUSED_RUNS: self.fuses, CONTINUATIONS: self.continues is not None}
         return WorkerManifest(
             worker=self.worker,
             instance=self.name,
             hooks=tuple(hook.spec for hook in self.hooks.values()),
-            capabilities=frozenset({SPLIT_FRAMES, *([FUSED_RUNS] if self.fuses else [])}),
+            capabilities=frozenset({SPLIT_FRAMES, *(name for name, has in named.items() if has)}),
             limits=self.limits,
             tenant=self.tenant,
         )
@@ -62,7 +72,8 @@ class Fuses:
 class ScriptedWorker:
     """A worker of a case. `instances` are its processes when the case begins.
 
-    `fuses` says which of them take several hooks in one run.
+    `fuses` says which of them take several hooks in one run, `continues` whether they take
+    lists in part, and remember what they took.
     """
 
     name: str
@@ -71,6 +82,7 @@ class ScriptedWorker:
     tenant: str = ""
     limits: Limits = field(default_factory=Limits)
     fuses: Fuses = field(default_factory=Fuses)
+    continues: Continues | None = None
 
     def instance(
         self, name: str | None = None, hooks: Mapping[str, ScriptedHook] | None = None
@@ -81,6 +93,7 @@ class ScriptedWorker:
             worker=self.name,
             name=name,
             fuses=self.fuses.everywhere or name in self.fuses.instances,
+            continues=self.continues,
             hooks=self.hooks if hooks is None else hooks,
             tenant=self.tenant,
             limits=self.limits,
@@ -101,6 +114,7 @@ def _read_worker(name: str, value: JSON, where: str) -> ScriptedWorker:
         name=name,
         instances=instances,
         fuses=keys.take("fuses", _read_fuses, Fuses()),
+        continues=keys.optional("continues", reading.word(Continues)),
         hooks=keys.required("hooks", read_hooks),
         tenant=keys.take("tenant", reading.text, ""),
         limits=keys.take("limits", _read_limits, Limits()),

@@ -10,12 +10,14 @@ from typing import Protocol
 from sidehook import Payload
 from sidehook import _wire as wire
 from sidehook._call import Fields
+from sidehook._continuations import Received, UnknownItemsError
 from sidehook._frames import EventTag, Frame, RunTag, encode_frame
 from sidehook._run import HookFailure, HookResult, HookRun, NothingToSay, RunRequest
 from sidehook._types import JSON, FailureClass
+from sidehook.v1.worker_service_pb2 import RunRequest as RunMessage
 from sidehook.worker._rights import Standing, ends_call, narrowed
 from tests.conformance.language.answers import END, Answer, Emit, result_frames
-from tests.conformance.language.workers import Instance
+from tests.conformance.language.workers import Continues, Instance
 from tests.conformance.runners.book import Book, Seen
 
 
@@ -43,11 +45,15 @@ class Actor:
         self.is_active = False
         self._turns: Counter[str] = Counter()
         self._runs: dict[int, _Run] = {}
+        forgets = instance.continues is Continues.FORGETS
+        self._received = Received(0) if forgets else Received()
 
     def take(self, frame: Frame) -> None:
         """Acts on a frame of the sidecar's."""
         if frame.tag == RunTag.RUN:
-            request = wire.decode_run(frame.body)
+            request = self._read(frame)
+            if request is None:
+                return
             hooks = [hook.hook for step in request.steps for hook in step]
             paths = tuple(f"{self.instance.worker}/{hook}" for hook in hooks)
             if request.call_end is None:
@@ -60,6 +66,17 @@ class Actor:
             notice = wire.decode_notice(frame.body)
             self.is_active = self.is_active or notice.code == "HOOKS_ACTIVE"
             self.book.notices.append((self.instance.worker, notice))
+
+    def _read(self, frame: Frame) -> RunRequest | None:
+        """The run; None when it builds on what is not known, which is asked for then."""
+        lists = RunMessage.FromString(frame.body).payload.fields.values()
+        known = [it.continuation.known for it in lists if it.HasField("continuation")]
+        self.book.known.append((self.instance.worker, sum(known)))
+        try:
+            return wire.decode_run(frame.body, self._received)
+        except UnknownItemsError as error:
+            self.send([encode_frame(Frame(frame.id, EventTag.NEED, wire.encode_need(error.field)))])
+            return None
 
     def reply(self, seen: Seen, answer: Answer) -> bool:
         """Gives the answer that a hook waits for; False when the hook is another actor's."""

@@ -40,12 +40,14 @@ class Seen:
 class Book:
     """Every hook that had its turn, run and notice, in the order in which they came.
 
-    `sent` are the calls and the hooks of each run, as it was sent.
+    `sent` are the calls and the hooks of each run, as it was sent; `known` is how many
+    items of its lists each one that came was said to know, by worker.
     """
 
     runs: list[Seen] = field(default_factory=list)
     sent: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
     notices: list[tuple[str, Notice]] = field(default_factory=list)
+    known: list[tuple[str, int]] = field(default_factory=list)
 
     def of_call(self, call_id: str, *, detached: bool) -> list[Seen]:
         """The runs of one call: those it waits for, or the detached ones."""

@@ -148,4 +148,12 @@ def notice_differences(
                 yield f"a notice of {worker} is {actual}, not {wanted}"
 
 
+def known_differences(expected: Mapping[str, tuple[int, ...]], book: Book) -> Iterator[str]:
+    """How what was taken for known differs, for the workers that the case names."""
+    for worker, wanted in expected.items():
+        there = tuple(known for name, known in book.known if name == worker)
+        if there != wanted:
+            yield f"{worker} was said to know {list(there)} items, not {list(wanted)}"
+
+
 _ACTIVE: Final = "HOOKS_ACTIVE"

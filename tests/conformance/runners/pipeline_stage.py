@@ -17,8 +17,9 @@ from pathlib import Path
 
 from sidehook import _wire as wire
 from sidehook._call import CallAnswer, Receipt
+from sidehook._continuations import Received
 from sidehook._errors import MalformedError
-from sidehook._frames import Joiner, decode_frame, pack
+from sidehook._frames import Joiner, decode_frame, pack, unpack
 from sidehook._hello import WorkerHello
 from sidehook._mux import Outbox
 from sidehook_server.config.model import Config
@@ -60,8 +61,8 @@ class _Line:
 
     def deliver(self, actor: Actor) -> bool:
         """Hands on what the sidecar has queued; whether there was anything."""
-        batch = self._outbox._gather()
-        for octets in batch:
+        batch = self._outbox.ready_batch()
+        for octets in unpack(batch) if batch else ():
             frame = self._joiner.feed(decode_frame(octets))
             if frame is not None:
                 actor.take(frame)
@@ -182,7 +183,7 @@ class PipelineStage:
     async def begin(self, name: str, octets: bytes) -> None:
         call = self._calls[name] = _CallUnderWay()
         try:
-            request = wire.decode_invoke(octets)
+            request = wire.decode_invoke(octets, Received())
         except MalformedError as error:
             call.answers.append(CallAnswer(malformed_call(error), Receipt(call_id="")))
             return

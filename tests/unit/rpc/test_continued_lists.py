@@ -48,7 +48,7 @@ def a_turn(value: ListValue) -> CallRequest:
 
 
 def invoke(number: int, call: CallRequest, sent: Sent | None) -> Frame:
-    return Frame(number, InvokeTag.INVOKE, wire.encode_invoke(call, sent))
+    return Frame(number, InvokeTag.INVOKE, wire.encode_invoke(call, sent=sent))
 
 
 async def test_the_worker_sees_the_whole_list_of_which_only_the_end_came(
@@ -75,7 +75,7 @@ async def test_what_is_not_known_is_asked_for_and_nothing_has_begun(
 ) -> None:
     stream, sent = CallStream(channel), Sent()
     await stream.greet()
-    wire.encode_invoke(a_turn(chat(40)), sent)
+    wire.encode_invoke(a_turn(chat(40)), sent=sent)
 
     await stream.send(invoke(1, a_turn(chat(41)), sent))
     need = await stream.next()
@@ -91,7 +91,7 @@ async def test_what_is_not_known_is_asked_for_and_nothing_has_begun(
 async def test_a_list_of_a_call_without_a_session_goes_on_from_nothing(
     channel: grpc.aio.Channel,
 ) -> None:
-    octets = wire.encode_invoke(a_turn(chat(40)), Sent())
+    octets = wire.encode_invoke(a_turn(chat(40)), sent=Sent())
     call = hook_service_pb2.InvokeRequest.FromString(octets)
     assert call.payload.fields["chat"].HasField("continuation")
     call.context.ClearField("session_id")
