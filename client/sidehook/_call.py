@@ -15,6 +15,26 @@ Fields: TypeAlias = Mapping[str, Value]
 """A payload or patch as it travels: field name to opaque value, each name once."""
 
 
+class WireFields(dict[str, Value]):
+    """Fields as they were read, with the octets that they were read from and their size.
+
+    The octets hold these fields and nothing else, so they may travel on as they are. The
+    size is what `size_of` gives. Whoever changes a field makes another dict of it.
+    """
+
+    __slots__ = ("octets", "size")
+
+    octets: bytes
+    size: int
+
+
+def size_of(fields: Fields) -> int:
+    """The bytes of a payload or patch that limits are about: its names and its octets."""
+    if isinstance(fields, WireFields):
+        return fields.size
+    return sum(len(name.encode()) + len(value.octets) for name, value in fields.items())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallContext:
     """Who a call is for, as the application says it; nothing here is verified.

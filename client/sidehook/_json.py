@@ -105,6 +105,8 @@ def check_fields(fields: Fields) -> None:
 
 def encode_value(value: object, path: str) -> Value:
     """Encode a field's value: bytes travel raw, everything else as JSON. Raises EncodeError."""
+    if type(value) in _ALWAYS_EXACT or type(value) is dict:
+        return Value(ValueKind.JSON, encode(value, path))
     if isinstance(value, bytes | bytearray | memoryview):
         return Value(ValueKind.RAW, bytes(value))
     octets = encode(value, path)

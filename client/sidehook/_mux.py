@@ -155,6 +155,10 @@ class Outbox:
         self._max_part = min(PART_BYTES, max_batch_bytes // 2 - FRAME_OVERHEAD)
         self._split_frames = split_frames
         self._max_message_bytes = max_message_bytes
+        # Below this there is nothing to check about a frame that is no longer than a part.
+        self._plenty = self._max_pending_bytes - FRAME_OVERHEAD
+        if max_message_bytes is not None and max_message_bytes < self._max_part:
+            self._plenty = 0
 
     @property
     def pending_bytes(self) -> int:
@@ -172,15 +176,18 @@ class Outbox:
         A frame of an id of which parts are waiting goes behind them. Raises
         OutboxFullError, OutboxClosedError or MessageTooLargeError, having queued nothing.
         """
-        self._check(tag, len(body))
+        size = len(body)
+        if self._closed or self._pending_bytes + size > self._plenty or size > self._max_part:
+            self._check(tag, size)
         split = self._splits.get(id) if self._splits else None
         if split is None:
-            self._queue(id, tag, body)
+            self._queue(id, tag, body, size)
         else:
             split.behind.append((tag, body))
-            self._pending_bytes += len(body)
-        if self._waiter is not None:
-            _wake(self._waiter)
+            self._pending_bytes += size
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     def cancel(self, id: int) -> bool:  # noqa: A002 - the contract's word
         """Drop the parts of a message that still wait; whether there were any.
@@ -230,9 +237,8 @@ class Outbox:
         if self._pending_bytes + size + FRAME_OVERHEAD > limit:
             raise OutboxFullError(self._pending_bytes, limit)
 
-    def _queue(self, identity: int, tag: int, body: bytes) -> None:
-        size = len(body)
-        if tag == MESSAGE and self._split_frames and size > self._max_part:
+    def _queue(self, identity: int, tag: int, body: bytes, size: int) -> None:
+        if size > self._max_part and tag == MESSAGE and self._split_frames:
             split = self._splits[identity] = _Split(identity, body, self._max_part)
             # Its turns begin when what was queued before it has left.
             self._ready.append(split)
@@ -303,7 +309,7 @@ class Outbox:
     def _release(self, split: _Split) -> None:
         """Queue what waited behind a message that is sent; another split one keeps the rest."""
         for at, (tag, body) in enumerate(split.behind):
-            self._queue(split.id, tag, body)
+            self._queue(split.id, tag, body, len(body))
             follower = self._splits.get(split.id)
             if follower is not None:
                 follower.behind = split.behind[at + 1 :]

@@ -9,7 +9,7 @@ another value returns `modify(payload, field=value)`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NoReturn, Self, TypeAlias
+from typing import Any, Final, NoReturn, Self, TypeAlias
 
 from sidehook._call import Fields, Receipt
 from sidehook._errors import EncodeError
@@ -212,6 +212,11 @@ class Payload(Mapping[str, Any]):
 
 _new = object.__new__
 
+_REMEMBERED: Final = 1024
+
+# Names that were found good before: applications have few, and use them in every call.
+_good_names: set[str] = set()
+
 # Assigning to an attribute is refused; its slot can still be set.
 _set_fields: Callable[[Payload, object], None] = Payload.__dict__["_fields"].__set__
 _set_values: Callable[[Payload, object], None] = Payload.__dict__["_values"].__set__
@@ -276,6 +281,8 @@ def _mapping(payload: Mapping[str, object]) -> Mapping[str, object]:
 
 
 def _checked(name: object) -> str:
+    if type(name) is str and name in _good_names:
+        return name
     if not isinstance(name, str):
         raise EncodeError(repr(name), f"a field's name is text, not {type(name).__name__}")
     try:
@@ -284,4 +291,6 @@ def _checked(name: object) -> str:
         raise EncodeError(ascii(name), "a field's name is valid Unicode") from None
     if not 1 <= len(octets) <= MAX_NAME_BYTES:
         raise EncodeError(name[:40], f"a field's name has 1 to {MAX_NAME_BYTES} bytes")
+    if len(_good_names) < _REMEMBERED and type(name) is str:
+        _good_names.add(name)
     return name

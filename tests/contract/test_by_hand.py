@@ -9,11 +9,10 @@ from hypothesis import strategies as st
 
 from sidehook import MalformedError
 from sidehook import _wire as wire
-from sidehook._call import CallAnswer, CallRequest, Proceed, Receipt
+from sidehook._call import CallAnswer, CallRequest, Proceed, Receipt, WireFields, size_of
 from sidehook._frames import Frame, FrameError, decode_frame, encode_frame, pack, read_batch, unpack
 from sidehook._types import Value, ValueKind
 from sidehook._wire._call import read_invoke
-from sidehook._wire._octets import WireFields
 from sidehook.v1 import hook_service_pb2
 from tests.contract import strategies
 
@@ -110,6 +109,7 @@ def test_a_payload_that_nobody_changed_travels_on_as_it_came() -> None:
     read = wire.decode_invoke(invoke_with(ENTRY))
     assert isinstance(read.fields, WireFields)
     assert read.fields.octets == ENTRY
+    assert size_of(read.fields) == size_of(dict(read.fields)) == 4
     assert ENTRY in wire.encode_answer(CallAnswer(Proceed(read.fields), Receipt(call_id="c")))
 
 

@@ -4,6 +4,7 @@ The only code that touches protobuf objects. Every `decode_…` raises Malformed
 octets that break the contract, and no value of a payload is looked into on the way.
 """
 
+from sidehook._call import size_of as payload_bytes
 from sidehook._json import check_fields
 from sidehook._wire._call import (
     decode_answer,
@@ -48,7 +49,7 @@ from sidehook._wire._hook_list import (
 )
 from sidehook._wire._lists import decode_need, encode_need, forget_lists
 from sidehook._wire._manifest import decode_manifest, encode_manifest
-from sidehook._wire._payload import MAX_NAME_BYTES, payload_bytes
+from sidehook._wire._payload import MAX_NAME_BYTES
 from sidehook._wire._receipt import decode_receipt, encode_receipt
 from sidehook._wire._run import (
     MalformedResultError,

@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from sidehook._call import Fields
+from sidehook._call import Fields, WireFields
 from sidehook._errors import EncodeError
 from sidehook._list_values import ListValue
-from sidehook._types import Value, ValueKind
+from sidehook._types import ValueKind
 from sidehook._wire._lists import Continues, continuation_octets
 from sidehook._wire._payload import MAX_FIELDS, bad_name, too_many
 
@@ -25,18 +25,6 @@ _SHORT: Final = 64
 
 # The head of an entry by its field's name, of names that were found good before.
 _heads: dict[str, bytes] = {}
-
-
-class WireFields(dict[str, Value]):
-    """A payload's fields as they were read, with the octets that they were read from.
-
-    The octets hold these fields and nothing else, so they may travel on as they are.
-    Whoever changes a field makes another dict of it.
-    """
-
-    __slots__ = ("octets",)
-
-    octets: bytes
 
 
 def varint(number: int) -> bytes:

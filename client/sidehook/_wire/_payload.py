@@ -39,11 +39,6 @@ class _Entries(Iterable[_Entry], Protocol):
     def __len__(self) -> int: ...
 
 
-def payload_bytes(fields: Fields) -> int:
-    """The size that limits are about: names and octets, in bytes."""
-    return sum(len(name.encode()) + len(value.octets) for name, value in fields.items())
-
-
 def write_payload(target: payload_pb2.Payload, fields: Fields) -> None:
     """Set a payload, its fields in the order of `fields`.
 

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from sidehook._call import CallContext, CallRequest
+from sidehook._call import CallContext, CallRequest, WireFields
 from sidehook._types import Value, ValueKind
-from sidehook._wire._octets import WireFields
 from sidehook._wire._payload import MAX_FIELDS, MAX_NAME_BYTES
 
 _NANOS: Final = 10**9
@@ -71,7 +70,7 @@ def scan_payload(octets: bytes) -> WireFields | None:
     nothing else: no second value, no field that is not known here.
     """
     fields = WireFields()
-    at, end, entries = 0, len(octets), 0
+    at, end, entries, total = 0, len(octets), 0, 0
     while at < end:
         size, name_at = octets[at + 1], at + 4
         if size >= 0x80:
@@ -101,10 +100,11 @@ def scan_payload(octets: bytes) -> WireFields | None:
             Value, (kind, octets[content_at:stop])
         )
         entries += 1
+        total += value_at - name_at + stop - content_at
         at = stop
     if len(fields) != entries or entries > MAX_FIELDS or "" in fields:
         return None
-    fields.octets = octets
+    fields.octets, fields.size = octets, total
     return fields
 
 

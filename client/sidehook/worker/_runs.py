@@ -18,8 +18,7 @@ from sidehook._frames import (
     Joiner,
     JoinerFullError,
     RunTag,
-    decode_frame,
-    unpack,
+    read_batch,
 )
 from sidehook._hello import SPLIT_FRAMES, SidecarHello
 from sidehook._manifest import PROTOCOL_VERSION
@@ -98,13 +97,15 @@ class Runs:
         Raises UnknownProtocolError and DisconnectedError for a stream that begins wrongly.
         """
         try:
-            frames = unpack(batch)
+            frames = read_batch(batch)
         except FrameError as error:
             self._count_bad(error)
             return
-        for octets in frames:
+        for read in frames:
             try:
-                frame = self._joiner.feed(decode_frame(octets))
+                if isinstance(read, FrameError):
+                    raise read
+                frame = self._joiner.feed(read)
             except FrameError as error:
                 self._refuse(error)
                 continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from sidehook._call import Fields, Violation
+from sidehook._call import Fields, Violation, size_of
 from sidehook._errors import MalformedError
 from sidehook._json import check
 from sidehook._run import HookFailure, HookResult, Patch
@@ -17,11 +17,6 @@ from sidehook_server.pipeline.words import MAX_CODE, MAX_SENTENCE, cut, named
 from sidehook_server.policy import CLASSES
 
 _T = TypeVar("_T")
-
-
-def size_of(fields: Fields) -> int:
-    """The bytes of a payload: its names and its octets."""
-    return sum(len(name.encode()) + len(value.octets) for name, value in fields.items())
 
 
 def malformed(problem: str) -> HookFailure:

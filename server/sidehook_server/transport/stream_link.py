@@ -19,8 +19,7 @@ from sidehook._frames import (
     Joiner,
     JoinerFullError,
     RunTag,
-    decode_frame,
-    unpack,
+    read_batch,
 )
 from sidehook._hello import CONTINUATIONS, FUSED_RUNS, SPLIT_FRAMES
 from sidehook._manifest import Limits, WorkerManifest
@@ -223,9 +222,11 @@ class StreamLink:
         frames are broken, and what the listener raises.
         """
         broken: list[FrameError] = []
-        for octets in self._unpacked(batch, broken):
+        for read in self._unpacked(batch, broken):
             try:
-                frame = self._joiner.feed(decode_frame(octets))
+                if isinstance(read, FrameError):
+                    raise read
+                frame = self._joiner.feed(read)
                 if frame is not None:
                     self._take(frame)
             except FrameError as error:
@@ -249,9 +250,9 @@ class StreamLink:
         if declared is not None:
             self._listener.manifest(_wire.decode_manifest(declared))
 
-    def _unpacked(self, batch: bytes, broken: list[FrameError]) -> list[bytes]:
+    def _unpacked(self, batch: bytes, broken: list[FrameError]) -> list[Frame | FrameError]:
         try:
-            return unpack(batch)
+            return read_batch(batch)
         except FrameError as error:
             broken.append(error)
             self._broken_frame(error)
