@@ -74,6 +74,7 @@ class Trace:
     `looked_at` are the fields that conditions were shown. `open_runs` were started and
     neither ended nor cancelled. `after_finish` must stay empty; `late` counts the answers
     to runs that were over, `fused` the hooks that had their turn in the run of another.
+    `carried` are the fields of runs of several hooks, by the first one.
     """
 
     plan: Plan
@@ -86,6 +87,7 @@ class Trace:
     open_runs: set[int] = field(default_factory=set)
     after_finish: list[Effect] = field(default_factory=list)
     fused: int = 0
+    carried: Looks = field(default_factory=list)
     late: int = 0
     counted_late: int = 0
 
@@ -250,6 +252,8 @@ class Driver:
         if count == 1:
             self._start(replace(start, request=request, riders=()))
             return
+        if len(request.steps) > 1:
+            self.trace.carried.append((start.hook.name, frozenset(request.fields)))
         run = FusedRun(self, start.run, request, hooks[:count])
         self._fused[start.run] = run
         self._names[start.run] = start.hook.name

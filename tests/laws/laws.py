@@ -124,6 +124,8 @@ def fusion_changes_nothing(it: Evidence) -> None:
     assert len(other.trace.answers) == 1
     assert not other.trace.open_runs
     assert not other.trace.after_finish
+    for name, fields in other.trace.carried:
+        assert _is_for(it.hooks[name], fields), "what the first hook may not see came with it"
     ended_at_once = it.returned is None and any(
         line.mode is Mode.CONCURRENT and line.outcome is not HookOutcome.SKIPPED_HALTED
         for line in (*it.lines.values(), *other.lines.values())

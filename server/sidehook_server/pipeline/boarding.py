@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sidehook._call import CallRequest
+from sidehook._call import CallRequest, size_of
 from sidehook._run import RunRequest
 from sidehook_server.deadline import Budget
 from sidehook_server.modes import Schedule
 from sidehook_server.pipeline import requests
-from sidehook_server.pipeline.answers import size_of
 from sidehook_server.pipeline.judging import Judge
 from sidehook_server.pipeline.load import Load
 from sidehook_server.pipeline.model import PlannedHook, StartRun

@@ -111,6 +111,10 @@ def _unknown_kind(run: int, _index: int) -> bytes:
     return encode_frame(Frame(run, 99, b"from the future"))
 
 
+def _no_hooks(run: int, _index: int) -> bytes:
+    return frame(EventTag.RESULT, wire.encode_result(_PROCEED))(run, 100)
+
+
 def _next_hooks(run: int, index: int) -> bytes:
     return frame(EventTag.RESULT, wire.encode_result(_PROCEED))(run, index + 1)
 
@@ -122,7 +126,7 @@ MALFORMED: Final[Mapping[str, tuple[Emit, ...]]] = {
     "two_answers": _result(wire.encode_result(_PROCEED) + wire.encode_result(_BLOCK)),
     "patch_and_block": _result(_patch("a") + wire.encode_result(_BLOCK)),
     "not_protobuf": _result(b"\xff\xff"),
-    "index_of_no_hook": _result(wire.encode_result(_PROCEED) + b"\x08\x01"),
+    "index_of_no_hook": (_no_hooks, END),
     "field_twice": _result(_patch("a") + _patch("a")),
     "field_of_no_kind": _result(_patch_entry(_NAME_A + _nested(2, octets=b""))),
     "field_of_two_kinds": _result(_patch_entry(_NAME_A + _nested(2, octets=_JSON_1 + _RAW_1))),
