@@ -19,13 +19,14 @@ PACKAGE = ROOT / "server" / "sidehook_server"
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """A fault: in this file, `old` became `new`, and this law must notice."""
+    """A fault: in this file, `old` became `new`, and this law must notice in so many chains."""
 
     fault: str
     law: str
     file: str
     old: str
     new: str
+    chains: int = CHAINS
 
 
 def row(mode: str, rights: str) -> str:
@@ -310,6 +311,7 @@ MUTANTS = (
         "pipeline/segments.py",
         "        and not hook.in_shadow\n",
         "",
+        chains=10_000,
     ),
     Mutant(
         "a run carries what its first hook may not see",
@@ -361,6 +363,6 @@ def test_a_law_notices_that(mutant: Mutant, copy: Path) -> None:
     source = file.read_text()
     assert source.count(mutant.old) == 1, "the code became other than the mutant knows it"
     file.write_text(source.replace(mutant.old, mutant.new))
-    done = laws_on(copy, mutant.law)
+    done = laws_on(copy, mutant.law, chains=mutant.chains)
     assert done.returncode == 1, f"nobody noticed: {done.stdout}{done.stderr}"
     assert f"FAILED: {mutant.law}: " in done.stdout, done.stderr

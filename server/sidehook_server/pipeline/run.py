@@ -21,7 +21,6 @@ from sidehook._digest import digest
 from sidehook._run import HookFailure, HookResult
 from sidehook._types import CallOutcome, HookOutcome
 from sidehook_server.deadline import Budget
-from sidehook_server.modes import Schedule
 from sidehook_server.pipeline import ending, failures, notices
 from sidehook_server.pipeline.answers import (
     after_taint,
@@ -49,6 +48,7 @@ from sidehook_server.pipeline.running import Run, Running
 from sidehook_server.pipeline.runs import Runs
 from sidehook_server.pipeline.share import ObserverShare
 from sidehook_server.pipeline.turn import holds, left_out
+from sidehook_server.pipeline.walk import Walk
 
 
 class Call:
@@ -92,8 +92,7 @@ class Call:
             load=load,
             unheard=Unheard(scopes=unknown_scopes, handles=lost_handles),
         )
-        self._next = 0
-        self._phase: Phase | None = None
+        self._walk = Walk(plan)
         self._sent = False
         self._end: End | None = None
         self.finished = False
@@ -179,7 +178,7 @@ class Call:
         """A hook answered. What comes after its time is late, and changes nothing."""
         effects = self.tick(now)
         it, running = self._runs.get(run), self._runs.at(run, result.index)
-        if it is None or (running is None and self._had_turn(it, result.index)):
+        if it is None or (running is None and self._walk.has_passed(it, result.index)):
             self.late_answers += 1
             return effects
         if running is None:
@@ -279,9 +278,6 @@ class Call:
 
     # Turns that are over.
 
-    def _had_turn(self, run: Run, index: int) -> bool:
-        return index < len(run.places) and run.places[index] < self._next
-
     def _turn_over(self, running: Running, now: float) -> None:
         """A hook is under way no longer."""
         self._runs.end(running)
@@ -345,41 +341,26 @@ class Call:
         """Starts what may start now; the call proceeds when nothing is left to wait for."""
         effects: list[Effect] = []
         while not self._runs and self._end is None:
-            if not self._phase_is_over():
+            if not self._walk.is_phase_over:
                 effects += self._start_next(now)
             elif self._judge.has_unsettled:
                 settled = self._judge.settle(now)
                 effects += settled.effects
                 if settled.end is not None:
                     effects += self._close(settled.end, now)
-            elif not self._enter_next_phase():
+            elif self._walk.enter_next_phase():
+                self._judge.enter_phase()
+            else:
                 effects += self._close(ending.PROCEEDED, now)
         return effects
-
-    def _phase_is_over(self) -> bool:
-        places = self._plan.places
-        return self._next == len(places) or places[self._next][0] is not self._phase
-
-    def _enter_next_phase(self) -> bool:
-        if self._next == len(self._plan.places):
-            return False
-        phase = self._plan.places[self._next][0]
-        if phase.row.schedule is Schedule.DETACHED:
-            return False
-        self._phase = phase
-        self._judge.enter_phase()
-        return True
 
     def _start_next(self, now: float) -> list[Effect]:
         """Starts the next hook of a serial phase, or all hooks of a parallel one."""
         effects: list[Effect] = []
         members: list[Running] = []
-        at_once = self._plan.places[self._next][0].row.schedule is Schedule.PARALLEL
-        while not self._phase_is_over():
-            place = self._next
-            self._next += 1
-            effects += self._give_turn(place, members, now)
-            if self._end is not None or (self._runs and not at_once):
+        while not self._walk.is_phase_over:
+            effects += self._give_turn(self._walk.step(), members, now)
+            if self._end is not None or (self._runs and not self._walk.is_at_once):
                 break
         return effects if self._end is not None else effects + self._board(members, now)
 
@@ -428,9 +409,7 @@ class Call:
 
     def _no_turn(self, running: Running, failure: HookFailure, now: float) -> list[Effect]:
         judged = self._judge.failure(running, failure, now)
-        if judged.end is not None:
-            return judged.effects + self._close(judged.end, now)
-        return judged.effects
+        return judged.effects + ([] if judged.end is None else self._close(judged.end, now))
 
     def _board(self, members: Sequence[Running], now: float) -> list[Effect]:
         """Sends hooks whose turn it is, in as few runs as can be."""
@@ -452,7 +431,7 @@ class Call:
             late = end.outcome is CallOutcome.DEADLINE
             self._judge.ledger.cancelled(running, now, out_of_time=late)
         self._runs.clear()
-        effects += self._closing.leave(range(self._next, len(self._plan.places)), end, now)
+        effects += self._closing.leave(self._walk.rest, end, now)
         if self._closing.work:
             return [*effects, Detach(tuple(self._closing.work))]
         return effects + self._finish(now)

@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from sidehook import _wire
@@ -36,6 +35,7 @@ from sidehook_server.dispatch import failures
 from sidehook_server.dispatch.link import RunHandle, RunSink
 from sidehook_server.dispatch.observer import FrameDrop, Observer
 from sidehook_server.pipeline.answers import malformed
+from sidehook_server.transport.stream_run import StreamRun
 
 _log: Final = logging.getLogger("sidehook.transport")
 
@@ -57,28 +57,6 @@ class StreamListener(Protocol):
 
     def manifest(self, manifest: WorkerManifest) -> None:
         """A new manifest, in place of the one before."""
-
-
-@dataclass(slots=True)
-class _Run:
-    """One run that the worker has not answered to the end, by the names of its hooks.
-
-    `begun`, `over` and `stopped` hold the indexes of those that the worker called, that it
-    answered or was told to stop, and of the latter.
-    """
-
-    sink: RunSink
-    hooks: tuple[str, ...]
-    request: RunRequest
-    was_whole: bool = False
-    begun: set[int] = field(default_factory=set)
-    over: set[int] = field(default_factory=set)
-    stopped: set[int] = field(default_factory=set)
-
-    @property
-    def is_fused(self) -> bool:
-        """Whether it is of several hooks."""
-        return len(self.hooks) > 1
 
 
 class StreamLink:
@@ -108,9 +86,9 @@ class StreamLink:
         self._listener = listener
         self._observer = observer
         self._ids = Ids()
-        self._runs: dict[int, _Run] = {}
+        self._runs: dict[int, StreamRun] = {}
         # Runs that were cancelled, and None for runs that ended; the oldest go first.
-        self._over: dict[int, _Run | None] = {}
+        self._over: dict[int, StreamRun | None] = {}
         # Cancelled runs that may still take up the worker, and when they are taken to be over.
         self._held: dict[int, asyncio.TimerHandle] = {}
         self._released: Callable[[], None] = _nobody_waits
@@ -160,8 +138,8 @@ class StreamLink:
         except OutboxError:
             return failures.link_closed(self.worker)
         hooks = tuple([hook.hook for step in run.steps for hook in step])
-        self._runs[identity] = _Run(sink, hooks, run)
-        return _StreamRun(self, identity)
+        self._runs[identity] = StreamRun(sink, hooks, run)
+        return _Handle(self, identity)
 
     def on_release(self, callback: Callable[[], None]) -> None:
         """Calls back whenever a run holds its place no longer."""
@@ -280,7 +258,7 @@ class StreamLink:
             self._over_in(frame.id, run, result.index)
             run.sink.answered(result)
 
-    def _is_new(self, run: _Run, index: int) -> bool:
+    def _is_new(self, run: StreamRun, index: int) -> bool:
         """Whether this is the first answer of a hook; a second one is dropped, and counted."""
         if index not in run.over:
             return True
@@ -291,7 +269,7 @@ class StreamLink:
             self._observer.frame_dropped(self.worker, FrameDrop.UNEXPECTED)
         return False
 
-    def _over_in(self, identity: int, run: _Run, index: int) -> None:
+    def _over_in(self, identity: int, run: StreamRun, index: int) -> None:
         """A hook of a run is over, and the run with its last one."""
         run.over.add(index)
         if len(run.over) < len(run.hooks):
@@ -305,7 +283,7 @@ class StreamLink:
             self._end(identity)
 
     def _spoiled(
-        self, identity: int, run: _Run, failure: HookFailure, index: int | None = None
+        self, identity: int, run: StreamRun, failure: HookFailure, index: int | None = None
     ) -> None:
         """An answer cannot be read. Whoever waits for a run of several hooks says what follows."""
         if not run.is_fused:
@@ -386,7 +364,7 @@ class StreamLink:
         else:
             run.sink.extended(extra, index if run.is_fused else 0)
 
-    def _end(self, identity: int) -> _Run | None:
+    def _end(self, identity: int) -> StreamRun | None:
         """A run that is over; None when nobody waits for it, as for one that was cancelled."""
         run = self._runs.pop(identity, None)
         if run is None:
@@ -403,7 +381,7 @@ class StreamLink:
             timer.cancel()
             self._released()
 
-    def _remember(self, identity: int, run: _Run | None) -> None:
+    def _remember(self, identity: int, run: StreamRun | None) -> None:
         self._over[identity] = run
         if len(self._over) > _REMEMBERED:
             del self._over[next(iter(self._over))]
@@ -425,7 +403,7 @@ class StreamLink:
             self._over[identity] = None
             self._late(run, 0)
 
-    def _late(self, run: _Run, index: int) -> None:
+    def _late(self, run: StreamRun, index: int) -> None:
         self._observer.late_answer(self.worker)
         self.notify(
             Notice(
@@ -452,8 +430,8 @@ def _nobody_waits() -> None:
     """Until dispatch wants to know, there is nobody to tell."""
 
 
-class _StreamRun:
-    """One run on a stream."""
+class _Handle:
+    """One run on a stream, for whoever sent it."""
 
     __slots__ = ("_identity", "_link")
 
