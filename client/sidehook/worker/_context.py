@@ -179,7 +179,8 @@ class Context:
         self.session_id = who.session_id
         self.tenant = who.tenant
         self.user = who.user
-        self.labels = who.labels
+        # A copy: what a handler does with it is nobody else's business.
+        self.labels = dict(who.labels)
         self.scopes = who.scopes
         self.hook_type = request.hook_type
         self.hook = run.hook
