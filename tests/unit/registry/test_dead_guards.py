@@ -244,14 +244,13 @@ def test_manifests_that_change_all_the_time_do_not_fill_the_plan_without_end() -
 
 
 def test_only_so_many_names_of_workers_are_known_at_once() -> None:
-    sidecar = Scripted()
-    for number in range(MAX_WORKERS):
-        sidecar.attach(f"link-{number}", worker=f"w{number}")
+    hooks = (KeptHook(a_hook()),)
+    sidecar = Scripted(kept=[KeptWorker(f"w{number}", hooks) for number in range(MAX_WORKERS)])
     sidecar.attach("link-more", a_hook(), worker="more")
     (problem,) = sidecar.problems()
     assert "1000 workers are known, the most there may be" in problem
     assert sidecar.attach("replica", a_hook(), worker="w7").last.refusal is None
-    sidecar.detach("link-3").attach("link-again", a_hook(), worker="more")
+    sidecar.retire("w3").attach("link-again", a_hook(), worker="more")
     assert sidecar.last.refusal is None
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from sidehook._manifest import WorkerManifest
 from sidehook_server.config.model import WorkerConfig
 from sidehook_server.registry import transitions
 from sidehook_server.registry.identity import Peer
-from sidehook_server.registry.scopes import MAX_GONE_HANDLES
+from sidehook_server.registry.scopes import MAX_GONE_HANDLES, Attachment, ScopeBook
 from tests.unit.registry.scripted import OTHER_TYPE, TYPE, Scripted, a_config, a_hook, a_manifest
 
 
@@ -81,13 +83,14 @@ def test_the_hooks_of_a_handle_that_is_gone_are_unreachable_and_not_forgotten(go
 
 
 def test_only_the_newest_handles_that_are_gone_are_remembered() -> None:
-    sidecar = Scripted()
-    for number in range(MAX_GONE_HANDLES + 2):
-        a_scope(sidecar, f"h{number}", f"app{number}").detach(f"app{number}")
-    registry = sidecar.registry
-    assert len(registry.scopes.gone) == MAX_GONE_HANDLES
-    assert registry.scope_hooks("h1", TYPE) is None
-    assert registry.scope_hooks("h2", TYPE) is not None
+    last = Attachment(handle="last", link_id="app", worker="w", hooks={})
+    gone = [replace(last, handle=f"h{number}", link_id=None) for number in range(MAX_GONE_HANDLES)]
+    full = ScopeBook(gone={attachment.handle: attachment for attachment in gone})
+    book = full.with_attachment(last).without_link("app")
+    assert len(book.gone) == MAX_GONE_HANDLES
+    assert book.attachment("h0") is None
+    assert book.attachment("h1") is not None
+    assert book.attachment("last") is not None
 
 
 def test_a_scope_may_declare_other_hooks_on_its_connection() -> None:
