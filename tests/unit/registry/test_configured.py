@@ -60,3 +60,10 @@ def test_a_worker_that_left_the_configuration_leaves_its_hooks_in_the_plan() -> 
     assert sidecar.candidates() == ("one",)
     sidecar.goodbye("one").detach("one")
     assert sidecar.paths() == ["w/guard"]
+
+
+def test_only_the_operator_says_how_many_runs_an_instance_gets_at_once() -> None:
+    sidecar = Scripted(a_config(WorkerConfig(name="w", max_in_flight=3), WorkerConfig(name="v")))
+    assert sidecar.registry.max_in_flight("w") == 3
+    assert sidecar.registry.max_in_flight("v") is None
+    assert sidecar.registry.max_in_flight("nobody") is None

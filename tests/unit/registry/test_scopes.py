@@ -97,7 +97,7 @@ def test_a_scope_may_declare_other_hooks_on_its_connection() -> None:
     sidecar = a_scope().remanifest("app", a_hook("other"), worker="app")
     hooks = sidecar.registry.scope_hooks("h1", TYPE)
     assert hooks is not None
-    assert [hook.name for hook in hooks] == ["other"]
+    assert [(hook.name, hook.handle) for hook in hooks] == [("other", "h1")]
     assert "app" not in sidecar.registry.workers
 
 
@@ -131,3 +131,56 @@ def test_a_handle_is_given_once_even_when_its_connection_is_gone() -> None:
 def test_a_link_serves_a_scope_or_a_worker_and_not_both() -> None:
     with pytest.raises(ValueError, match="attached already"):
         transitions.attached(a_scope().registry, "app", a_manifest())
+
+
+def test_a_connection_that_is_gone_serves_no_scope_any_more() -> None:
+    sidecar = a_scope().detach("app")
+    before = sidecar.registry
+    assert sidecar.detach("app").registry is before
+    hooks = a_scope(sidecar, "h2", "app").registry.scope_hooks("h2", TYPE)
+    assert hooks is not None
+    assert sidecar.registry.candidates(hooks[0]) == ("app",)
+
+
+def test_a_scope_is_not_put_back_without_its_connection() -> None:
+    gone = a_scope().detach("app").registry.scopes.attachment("h1")
+    assert gone is not None
+    with pytest.raises(ValueError, match="handle 'h1' is given without its link"):
+        ScopeBook().with_attachment(gone)
+
+
+def test_a_scope_that_declares_itself_anew_keeps_its_name_and_its_identity() -> None:
+    sidecar = Scripted(a_config(WorkerConfig(name="w", uid=10, optional=True)))
+    sidecar.attach("app", a_hook("a"), scope_handle="h1", peer=Peer(uid=10))
+    assert sidecar.remanifest("app", a_hook("b")).problems() == ()
+    sidecar.remanifest("app", a_hook("b"), worker="v")
+    assert "this connection belongs to worker 'w'" in sidecar.problems()[0]
+    sidecar.remanifest("app", a_hook("b", scope="inner"))
+    assert "hooks that a scope handle names have no other scope" in sidecar.problems()[0]
+    hooks = sidecar.registry.scope_hooks("h1", TYPE)
+    assert hooks is not None
+    assert [hook.name for hook in hooks] == ["b"]
+
+
+def test_a_scope_declares_the_hooks_of_each_type_in_order() -> None:
+    hooks = (a_hook("b"), a_hook("c", OTHER_TYPE), a_hook("a"))
+    registry = Scripted().attach("app", *hooks, worker="app", scope_handle="h1").registry
+    of_type = registry.scope_hooks("h1", TYPE)
+    of_other = registry.scope_hooks("h1", OTHER_TYPE)
+    assert of_type is not None
+    assert of_other is not None
+    assert [hook.path for hook in of_type] == ["app/b", "app/a"]
+    assert [hook.path for hook in of_other] == ["app/c"]
+    assert {hook.handle for hook in (*of_type, *of_other)} == {"h1"}
+
+
+def test_a_draining_scope_that_is_well_again_gets_no_runs() -> None:
+    sidecar = a_scope().goodbye("app").health("app", is_healthy=True)
+    hooks = sidecar.registry.scope_hooks("h1", TYPE)
+    assert hooks is not None
+    assert sidecar.registry.candidates(hooks[0]) == ()
+    well = a_scope().health("app", is_healthy=False).health("app", is_healthy=True)
+    hooks = well.registry.scope_hooks("h1", TYPE)
+    assert hooks is not None
+    assert well.registry.candidates(hooks[0]) == ("app",)
+    assert well.last.effects == ()
