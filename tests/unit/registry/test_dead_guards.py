@@ -124,6 +124,31 @@ def test_retiring_a_worker_forgets_it() -> None:
     assert sidecar.registry.kept() == ()
 
 
+def test_without_the_name_of_a_hook_all_of_a_worker_are_retired() -> None:
+    sidecar = Scripted().attach("one", a_hook("a"), a_hook("b")).detach("one")
+    sidecar.apply(transitions.retired(sidecar.registry, "w"))
+    assert sidecar.last.retired == ("w/a", "w/b")
+
+
+def test_retiring_a_hook_that_its_worker_never_had_changes_nothing() -> None:
+    sidecar = Scripted().attach("one", a_hook()).detach("one")
+    before = sidecar.registry
+    assert sidecar.retire("w", "other").registry is before
+    assert sidecar.last.effects == ()
+
+
+def test_what_comes_back_leaves_alone_what_is_there_already() -> None:
+    sidecar = Scripted().attach("one", a_hook("a", priority=1), a_hook("b"))
+    kept = KeptWorker("w", (KeptHook(a_hook("a", priority=9)), KeptHook(a_hook("c"))))
+    other = KeptWorker("v", (KeptHook(a_hook("d"), "acme"),))
+    sidecar.apply(transitions.restored(sidecar.registry, [kept, other]))
+    assert sidecar.paths() == ["w/a", "v/d", "w/b", "w/c"]
+    assert sidecar.planned("a").priority == 1
+    assert sidecar.candidates("a") == ("one",)
+    assert sidecar.candidates("c") == ()
+    assert [worker.worker for worker in sidecar.registry.kept()] == ["w", "v"]
+
+
 def test_retiring_twice_changes_nothing_the_second_time() -> None:
     sidecar = Scripted().attach("one", a_hook()).detach("one").retire("w", "guard")
     before = sidecar.registry
@@ -162,6 +187,15 @@ def test_a_hook_that_an_instance_declares_is_not_retired(hook: str) -> None:
     assert "'host-7'" in refusal.problems[0]
     assert "stop them" in refusal.problems[0]
     assert sidecar.paths() == ["w/guard"]
+
+
+def test_every_instance_is_named_that_declares_a_hook_which_was_to_be_retired() -> None:
+    sidecar = Scripted().attach("one", a_hook(), instance="host-7").attach("two", a_hook())
+    sidecar.attach("three", a_hook("other"), instance="host-9").retire("w", "guard")
+    assert sidecar.problems() == (
+        f"hook w/guard ({TYPE}) is still declared by 'host-7', 'two', and would be back with their "
+        "next registration; stop them, or take the hook out of them, first",
+    )
 
 
 def test_a_worker_with_one_hook_in_use_is_not_retired_in_part() -> None:

@@ -20,6 +20,7 @@ def test_the_first_list_is_complete_and_has_every_declared_type() -> None:
 def test_the_list_names_the_sidecar_and_the_writable_fields() -> None:
     hook_list = Scripted().registry.hook_list(sidecar="s-1")
     assert hook_list.sidecar == "s-1"
+    assert Scripted().registry.hook_list().sidecar == ""
     assert hook_list.types[TYPE].writable_fields == CATALOGUE[TYPE].writable
 
 

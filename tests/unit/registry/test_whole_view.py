@@ -203,6 +203,7 @@ def test_a_sentence_that_concerns_two_types_is_shown_once() -> None:
     view = view_of(Scripted(config))
     assert view["missing"] == ["worker 'pii' has not registered since the sidecar started"]
     assert view["list_complete"] is True
+    assert list(view["hook_types"]) == [TYPE, OTHER_TYPE]
 
 
 def test_a_shadowed_hook_and_a_development_sidecar_are_shown_as_such() -> None:
