@@ -119,6 +119,7 @@ def test_an_observer_cannot_starve_a_gate() -> None:
     call.says("c")
     lines = call.verdict.receipt.lines
     assert [line.failure_class for line in lines] == ["timeout", "timeout", None]
+    assert [line.code for line in lines] == ["HOOK_TIMEOUT", "NO_TIME_LEFT", ""]
 
 
 def test_a_late_answer_is_counted_and_changes_nothing() -> None:

@@ -44,6 +44,14 @@ def test_the_hooks_of_a_handle_are_found_by_it_and_served_by_its_connection() ->
     assert registry.scope_hooks("h1", OTHER_TYPE) == ()
 
 
+def test_hooks_of_an_unknown_handle_or_worker_are_served_by_nobody() -> None:
+    sidecar = a_scope()
+    hooks = sidecar.registry.scope_hooks("h1", TYPE)
+    assert hooks is not None
+    assert Scripted().registry.candidates(hooks[0]) == ()
+    assert Scripted().registry.candidates(replace(hooks[0], handle=None)) == ()
+
+
 def test_an_unknown_handle_is_told_from_one_without_hooks() -> None:
     assert Scripted().registry.scope_hooks("never minted", TYPE) is None
 
