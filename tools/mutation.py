@@ -43,6 +43,7 @@ SHARE = 0.85
 MUTMUT = (sys.executable, "-m", "mutmut")
 KILLED = {"killed", "segfault"}
 NOTICED = {*KILLED, "timeout"}
+UNTRIED = "not checked"
 SOURCE = ("server/sidehook_server", "src/sidehook_server")
 TESTS = ("tests", "docs", "tools", "proto", "pyproject.toml")
 # A mutant may gather things without end.
@@ -51,7 +52,10 @@ MEMORY = 4 << 30
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a mutant changes, told so that it can be found again when the code moves."""
+    """What a mutant changes, told so that it can be found again when the code moves.
+
+    `where` is the function, without its module.
+    """
 
     where: str
     old: str
@@ -72,7 +76,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         prepare(anew=not args.retry)
         if only or not args.retry:
             run(only, minutes=args.minutes, children=args.children)
-    return report(dict(fates()), reasons())
+    mutants = dict(fates())
+    return report(mutants, changes(survivors(mutants)), reasons())
 
 
 def again() -> list[str]:
@@ -151,6 +156,17 @@ def fates() -> Iterator[tuple[str, str]]:
         yield name, fate
 
 
+def survivors(mutants: Mapping[str, str]) -> dict[str, str]:
+    """Those that nobody noticed."""
+    return {name: fate for name, fate in mutants.items() if fate not in NOTICED}
+
+
+def changes(mutants: Mapping[str, str]) -> dict[str, Change]:
+    """What each of these changes, those aside that were not tried."""
+    with chdir(WORK):
+        return {name: change_of(name) for name, fate in mutants.items() if fate != UNTRIED}
+
+
 def change_of(mutant: str) -> Change:
     """What this mutant changes. Works in the copy."""
     # Only the environment of mutation testing has it.
@@ -158,9 +174,8 @@ def change_of(mutant: str) -> Change:
 
     lines = get_diff_for_mutant(mutant).splitlines()[2:]
     old, new = ("\n".join(it[1:].strip() for it in lines if it[:1] == sign) for sign in "-+")
-    module, _, function = mutant.rpartition(".")
-    where = function.partition("__mutmut_")[0].removeprefix("x_").removeprefix("xǁ")
-    return Change(f"{module}.{where.replace('ǁ', '.')}", old, new)
+    function = mutant.rpartition(".")[2].partition("__mutmut_")[0]
+    return Change(function.removeprefix("x_").removeprefix("xǁ").replace("ǁ", "."), old, new)
 
 
 def reasons() -> dict[Change, str]:
@@ -173,17 +188,17 @@ def reasons() -> dict[Change, str]:
     }
 
 
-def report(mutants: Mapping[str, str], why: Mapping[Change, str]) -> int:
+def report(
+    mutants: Mapping[str, str], changes: Mapping[str, Change], why: Mapping[Change, str]
+) -> int:
     """Print what became of the mutants, and which survivors nobody gave a reason for."""
-    alive = {name: fate for name, fate in mutants.items() if fate not in NOTICED}
-    with chdir(WORK):
-        changes = {name: change_of(name) for name, fate in alive.items() if fate != "not checked"}
-    nobody = [name for name, change in changes.items() if change not in why]
     for name, change in changes.items():
-        print(f"- where: {change.where}  # {alive[name]}")
+        print(f"- where: {change.where}  # {name}: {mutants[name]}")
         print(f"  old: {change.old!r}\n  new: {change.new!r}")
         print(f"  why: {why.get(change, 'NO REASON GIVEN')}")
+    alive = survivors(mutants)
     untried = len(alive) - len(changes)
+    nobody = sum(change not in why for change in changes.values())
     stale = set() if untried else set(why) - set(changes.values())
     for change in stale:
         print(f"{change.where}: has a reason in {REASONS.name}, and does not survive: {change.new}")
@@ -191,8 +206,8 @@ def report(mutants: Mapping[str, str], why: Mapping[Change, str]) -> int:
     print(", ".join(f"{count} {fate}" for fate, count in Counter(mutants.values()).most_common()))
     print(f"{len(mutants) - len(alive)} of {len(mutants)} mutants were noticed: {share:.1%}")
     print(
-        f"{len(alive)} survive: {len(changes) - len(nobody)} with a reason, {len(nobody)} without "
-        f"one, {untried} that were not tried"
+        f"{len(alive)} survive: {len(changes) - nobody} with a reason, {nobody} without one, "
+        f"{untried} that were not tried"
     )
     return int(bool(stale or nobody or untried or not mutants or share < SHARE))
 

@@ -137,6 +137,14 @@ def test_retiring_a_hook_that_its_worker_never_had_changes_nothing() -> None:
     assert sidecar.last.effects == ()
 
 
+def test_a_call_that_began_before_its_hook_was_retired_finds_nobody_to_serve_it() -> None:
+    sidecar = Scripted().attach("one", a_hook("a"), a_hook("b")).attach("two", a_hook("b"))
+    began_with = sidecar.planned("a")
+    sidecar.detach("one").retire("w", "a")
+    assert sidecar.last.retired == ("w/a",)
+    assert sidecar.registry.candidates(began_with) == ()
+
+
 def test_what_comes_back_leaves_alone_what_is_there_already() -> None:
     sidecar = Scripted().attach("one", a_hook("a", priority=1), a_hook("b"))
     kept = KeptWorker("w", (KeptHook(a_hook("a", priority=9)), KeptHook(a_hook("c"))))
