@@ -3,12 +3,14 @@
 The tests that noticed the latest mutants of a function are the likeliest to notice the
 next one. They are collected and run first, and when one fails the others are not even
 collected. A law is tried on few chains, always the same ones, and what breaks it is not
-made smaller: nobody reads it.
+made smaller: nobody reads it. A test that goes on without end is ended by the time of the
+processor that it takes, which is the same on a busy machine.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator
 from pathlib import Path
 
@@ -18,6 +20,8 @@ import pytest
 # Below the working directory, which is the copy that mutmut made.
 NOTICED = Path("noticed")
 LIKELY = 20
+# Of the processor, for one test. The slowest takes two.
+SECONDS = 10
 LATER = pytest.StashKey[list[str]]()
 
 
@@ -32,6 +36,7 @@ def pytest_configure() -> None:
         database=None,
     )
     hypothesis.settings.load_profile("mutation")
+    signal.signal(signal.SIGVTALRM, lambda *_: pytest.fail("it goes on without end"))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -57,6 +62,16 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
         session.perform_collect(later)
         done = session.config.hook.pytest_runtestloop(session=session)
     return done
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None, object, object]:
+    """End a test that goes on without end, again and again if it must be."""
+    signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS, 1)
+    try:
+        return (yield)
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
