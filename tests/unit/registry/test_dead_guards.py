@@ -299,3 +299,35 @@ def test_only_so_many_names_of_workers_are_known_at_once() -> None:
 def test_a_name_without_hooks_is_forgotten_when_its_worker_goes() -> None:
     sidecar = Scripted().attach("one").detach("one")
     assert sidecar.registry.seen == frozenset()
+
+
+def test_a_worker_that_was_kept_with_more_hooks_than_there_may_be_adds_none() -> None:
+    kept = KeptWorker("w", tuple(KeptHook(a_hook(f"h{n}")) for n in range(MAX_HOOKS + 1)))
+    sidecar = Scripted(kept=[kept])
+    assert sidecar.attach("one", a_hook("h7")).problems() == ()
+    (problem,) = sidecar.attach("two", a_hook("new")).problems()
+    assert problem == (
+        "worker 'w', field hooks: with those that it declared before it would have 1002, and at "
+        "most 1000 are kept under one name; retire those that it does not serve"
+    )
+    assert sidecar.last.refusal is not None
+    assert sidecar.last.refusal.reason is RefusalReason.INVALID_MANIFEST
+
+
+def test_in_development_other_hooks_take_the_place_of_a_full_manifest() -> None:
+    sidecar = Scripted(a_config(dev=True)).attach("one", *(a_hook(f"a{n}") for n in range(600)))
+    assert sidecar.remanifest("one", *(a_hook(f"b{n}") for n in range(600))).problems() == ()
+    assert len(sidecar.paths()) == 600
+
+
+def test_an_application_s_scope_takes_no_room_from_workers() -> None:
+    hooks = (KeptHook(a_hook()),)
+    sidecar = Scripted(kept=[KeptWorker(f"w{number}", hooks) for number in range(MAX_WORKERS)])
+    assert sidecar.attach("app", a_hook(), worker="app", scope_handle="h1").problems() == ()
+    refusal = sidecar.attach("more", worker="more").last.refusal
+    assert refusal is not None
+    assert refusal.reason is RefusalReason.INVALID_MANIFEST
+    assert sidecar.problems() == (
+        "worker 'more': 1000 workers are known, the most there may be; retire those that will not "
+        "come back",
+    )

@@ -213,3 +213,26 @@ def test_a_manifest_without_an_instance_is_logged_with_an_empty_one() -> None:
     sidecar = Scripted()
     sidecar.apply(transitions.attached(sidecar.registry, "one", a_manifest(a_hook("a"))))
     assert told(sidecar)[0][2]["instance"] == ""
+
+
+def test_a_hook_whose_terms_changed_is_logged_whatever_became_of_those_before_it() -> None:
+    word = HookConfig(name="b", priority=7)
+    sidecar = attached("a", "b").configure(a_config(WorkerConfig(name="w", hooks=(word,))))
+    assert told(sidecar)[0] == (
+        Level.INFO,
+        "hook_terms_changed",
+        {"worker": "w", "hook": "b", "hook_type": TYPE},
+    )
+    sidecar = Scripted(a_config(dev=True)).attach("one", a_hook("a"))
+    sidecar.remanifest("one", a_hook("new"), a_hook("a", priority=7))
+    assert sidecar.events() == ["hook_terms_changed", "worker_declared_anew"]
+
+
+def test_a_hook_that_nobody_serves_from_the_beginning_is_logged_as_unreachable() -> None:
+    sidecar = attached("a").health("one", is_healthy=False).remanifest("one", a_hook("b"))
+    assert told(sidecar)[0] == (
+        Level.WARNING,
+        "hooks_unreachable",
+        {"worker": "w", "hooks": f"b ({TYPE})"},
+    )
+    assert sidecar.events() == ["hooks_unreachable", "worker_declared_anew"]
