@@ -72,21 +72,34 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("only", nargs="*", help="patterns of mutants, as mutmut takes them")
     args = parser.parse_args(argv)
     if not args.report:
-        only = again() if args.retry else args.only
+        if args.retry:
+            forget_survivors()
         prepare(anew=not args.retry)
-        if only or not args.retry:
-            run(only, minutes=args.minutes, children=args.children)
+        run(args.only, minutes=args.minutes, children=args.children)
     mutants = dict(fates())
     return report(mutants, changes(survivors(mutants)), reasons())
 
 
-def again() -> list[str]:
-    """The mutants of the last run to be tried again."""
-    if not STATS.exists():
+def forget_survivors() -> None:
+    """Forget what became of the mutants of the last run that nobody noticed."""
+    # Only the environment of mutation testing has it.
+    from mutmut.mutation.data import SourceFileMutationData
+    from mutmut.stats import status_by_exit_code
+    from mutmut.utils.file_utils import walk_mutatable_files
+
+    if not (WORK / "mutants").exists():
         sys.exit("there is no last run whose mutants could be tried again")
     if differs(filecmp.dircmp(ROOT / SOURCE[0], WORK / SOURCE[1])):
         sys.exit("the code is not the one whose mutants were tried; start anew without a retry")
-    return [name for name, fate in fates() if fate not in KILLED]
+    with chdir(WORK):
+        for path in walk_mutatable_files():
+            file = SourceFileMutationData(path=path)
+            file.load()
+            file.exit_code_by_key = {
+                name: code if status_by_exit_code[code] in KILLED else None
+                for name, code in file.exit_code_by_key.items()
+            }
+            file.save()
 
 
 def differs(folders: filecmp.dircmp[str]) -> bool:
@@ -133,6 +146,8 @@ def run(only: Sequence[str], *, minutes: float, children: int) -> None:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+    if process.returncode > 0:
+        sys.exit(f"mutmut failed with {process.returncode}; what it says is above")
     spent = resource.getrusage(resource.RUSAGE_CHILDREN)
     load = ", ".join(f"{load:.1f}" for load in os.getloadavg())
     print(
