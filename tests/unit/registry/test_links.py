@@ -233,6 +233,26 @@ def test_every_required_hook_that_is_missing_is_named_where_it_is_missed() -> No
     assert missing_in_plans(sidecar) == {TYPE: ("required hook w/c is not registered",)}
 
 
+def test_what_is_missed_everywhere_and_what_a_type_misses_come_and_go_together() -> None:
+    words = (
+        HookConfig(name="a", hook_type="own", required=True),
+        HookConfig(name="b", required=True),
+    )
+    config = a_config(
+        WorkerConfig(name="w", optional=True, hooks=words),
+        undeclared_types=UndeclaredTypes.ALLOW,
+    )
+    everywhere = "required hook w/b is not registered"
+    sidecar = Scripted(config)
+    assert missing_in_plans(sidecar)["own"] == (everywhere, "required hook w/a is not registered")
+    sidecar.attach("one", a_hook("a"), a_hook("b"))
+    assert missing_in_plans(sidecar) == {}
+    assert "own" not in sidecar.registry.plans
+    sidecar.detach("one").retire("w")
+    assert missing_in_plans(sidecar)["own"] == (everywhere, "required hook w/a is not registered")
+    assert missing_in_plans(sidecar)[TYPE] == (everywhere,)
+
+
 def test_required_types_are_each_guarded_by_a_hook_of_their_own() -> None:
     types = [HookTypeConfig(name=name, required=True) for name in (TYPE, "own")]
     sidecar = Scripted(a_config(hook_types=types))

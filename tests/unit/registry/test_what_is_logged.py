@@ -236,3 +236,12 @@ def test_a_hook_that_nobody_serves_from_the_beginning_is_logged_as_unreachable()
         {"worker": "w", "hooks": f"b ({TYPE})"},
     )
     assert sidecar.events() == ["hooks_unreachable", "worker_declared_anew"]
+
+
+def test_a_refused_manifest_is_logged_with_the_link_that_it_came_over() -> None:
+    sidecar = attached("a").remanifest("one", a_hook(hook_type=""))
+    (log,) = sidecar.effects(Log)
+    assert (log.fields["worker"], log.fields["link"]) == ("w", "one")
+    scope = Scripted().attach("app", a_hook(), worker="app", scope_handle="h1")
+    (log,) = scope.remanifest("app", a_hook(hook_type=""), worker="app").effects(Log)
+    assert (log.fields["worker"], log.fields["link"]) == ("app", "app")
