@@ -158,8 +158,9 @@ laws: sync ## The laws of the pipeline on many chains (CHAINS, MINUTES, SEED; SE
 		$(if $(SEED),--seed $(SEED)) $(if $(INDEX),--index $(INDEX))
 
 .PHONY: mutation
-mutation: .venv-mutation/.synced ## Mutation testing of the sidecar's core, 60 minutes at most (MINUTES)
-	@.venv-mutation/bin/python tools/mutation.py $(if $(MINUTES),--minutes $(MINUTES))
+mutation: .venv-mutation/.synced ## Mutation testing of the core, 60 minutes at most (MINUTES; RETRY=1: the survivors again)
+	@.venv-mutation/bin/python tools/mutation.py $(if $(MINUTES),--minutes $(MINUTES)) \
+		$(if $(RETRY),--retry)
 
 .PHONY: test-slow
 test-slow: sync ## The tests that `make test` leaves out because they take minutes

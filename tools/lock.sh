@@ -26,6 +26,5 @@ compile requirements/mellea.lock client/pyproject.toml server/pyproject.toml \
     requirements/build.in requirements/test.in requirements/examples.in \
     requirements/mellea.in "$@"
 compile requirements/model.lock requirements/model.in "$@"
-compile requirements/model.lock requirements/model.in "$@"
 compile requirements/fuzz.lock client/pyproject.toml server/pyproject.toml \
     requirements/build.in requirements/fuzz.in "$@"
