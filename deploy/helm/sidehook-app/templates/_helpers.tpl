@@ -1,8 +1,10 @@
 {{/* The pod without its sidecar. */}}
 {{- define "sidehook-app.pod" -}}
 automountServiceAccountToken: false
-{{- include "sidehook-common.imagePullSecrets" . }}
-{{- with include "sidehook-common.scheduling" (dict "values" .Values "selector" (include "sidehook-common.selectorLabels" .)) }}
+{{- with include "sidehook-common.imagePullSecrets" . }}
+{{- . | nindent 0 }}
+{{- end }}
+{{- with include "sidehook-common.scheduling" (dict "values" .Values "selector" (include "sidehook-common.selectorLabels" .)) | trim }}
 {{- . | nindent 0 }}
 {{- end }}
 containers:

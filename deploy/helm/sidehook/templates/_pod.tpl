@@ -10,6 +10,8 @@ which drains, then the workers that it drains into.
 {{- define "sidehook.pod" -}}
 {{- $values := .root.Values.sidehook -}}
 {{- $spec := deepCopy .spec -}}
+{{- /* What `fromYaml` gives for a text that is no YAML. */ -}}
+{{- if hasKey $spec "Error" }}{{ fail (printf "the pod's spec is no YAML: %s" $spec.Error) }}{{ end -}}
 {{- $own := list -}}
 {{- range $values.workers -}}
 {{- $own = append $own (include "sidehook.worker" (dict "root" $.root "worker" .) | fromYaml) -}}
