@@ -32,8 +32,7 @@ class Pod:
     @property
     def labels(self) -> Mapping[str, str]:
         """Its labels."""
-        found: Mapping[str, str] = self.metadata.get("labels") or {}
-        return found
+        return _mapping(self.metadata.get("labels"))
 
     @property
     def containers(self) -> list[Object]:
@@ -69,7 +68,7 @@ def of_kind(objects: Objects, *kinds: str) -> list[Object]:
 def pods(objects: Objects) -> Iterator[Pod]:
     """Yield every pod and template of pods."""
     for thing in objects:
-        kind = thing.get("kind")
+        kind = str(thing.get("kind"))
         if kind == "Pod":
             yield Pod(name_of(thing), namespace_of(thing), thing["metadata"], thing["spec"])
         elif kind in _TEMPLATES:
@@ -114,6 +113,10 @@ def texts(thing: object, where: str = "") -> Iterator[tuple[str, str]]:
     elif isinstance(thing, list):
         for index, value in enumerate(thing):
             yield from texts(value, f"{where}[{index}]")
+
+
+def _mapping(value: Any) -> Mapping[str, str]:
+    return value or {}
 
 
 def selects(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> bool:

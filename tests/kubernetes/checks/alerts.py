@@ -36,7 +36,7 @@ def exposed() -> Mapping[str, frozenset[str]]:
     for metric in Metrics(Names()).registry._names_to_collectors.values():
         if isinstance(metric, MetricWrapperBase):
             labels = frozenset(metric._labelnames)
-            for suffix in _SUFFIXES.get(metric._type, ("",)):
+            for suffix in _SUFFIXES.get(str(metric._type), ("",)):
                 found[f"{metric._name}{suffix}"] = labels
     return found
 

@@ -71,7 +71,7 @@ def _doors(pod: Pod, sidecar: Object, calls: str, registers: str) -> Iterator[st
             yield f"{pod.where} {other['name']} calls, and may register too: it mounts {registers}"
     for path in (calls, registers):
         mount = _volume(sidecar, path)
-        source = next(
+        source: Object = next(
             (v for v in pod.spec.get("volumes", ()) if mount and v["name"] == mount["name"]), {}
         )
         empty = source.get("emptyDir", {})
