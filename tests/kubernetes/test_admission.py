@@ -105,7 +105,7 @@ def test_a_pod_without_the_label_is_none_of_its_business() -> None:
     assert refusals(policy(), other) == []
 
 
-REPOSITORY = "registry.corp.example:5000/mirror/sidehook"
+REPOSITORY = "registry.corp.example:5000/mirror/sidehook-sidecar"
 
 
 @pytest.mark.parametrize(

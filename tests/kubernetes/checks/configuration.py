@@ -68,7 +68,9 @@ def _asks(
     for _, path in at(asked, "httpGet.path"):
         if path not in ("/healthz/started", "/healthz/ready", "/healthz/live"):
             yield f"{owner} {probe} asks for {path}: no such page"
-    words = next((words for _, words in at(asked, "exec.command")), None)
+    words: list[str] | None = next((words for _, words in at(asked, "exec.command")), None)
+    if words is not None and words[-1] not in ("--started", "--ready", "--live"):
+        yield f"{owner} {probe} asks {words[-1]}: no such question"
     if words is not None and f"http://127.0.0.1:{port}" not in words:
         yield f"{owner} {probe} does not ask port {port}, where the admin port is"
 

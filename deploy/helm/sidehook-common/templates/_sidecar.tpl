@@ -76,8 +76,7 @@ exec:
     - health
     - --admin
     - http://127.0.0.1:{{ int .adminPort }}
-    - --probe
-    - {{ .asks }}
+    - --{{ .asks }}
 {{- end -}}
 {{- end -}}
 

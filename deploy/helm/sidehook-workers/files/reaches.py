@@ -12,7 +12,7 @@ config, admin, seconds = sys.argv[1:]
 file = Path("/run/sidehook/sidehook.yaml")
 file.write_text(config)
 end = time.monotonic() + float(seconds)
-ask = ["sidehook", "health", "--admin", admin, "--probe", "ready"]
+ask = ["sidehook", "health", "--admin", admin, "--ready"]
 with subprocess.Popen(["sidehook", "serve", "--config", str(file), "--admin", admin]) as sidecar:
     while subprocess.run(ask, check=False).returncode:
         if sidecar.poll() is not None or time.monotonic() > end:
