@@ -22,7 +22,7 @@ from pathlib import Path
 
 from sidehook.aio import Client
 
-SECONDS = 15.0
+SECONDS = 10.0
 LOADS = (10, 100, 500)
 """Calls a second, one after the other's time has come."""
 AT_ONCE = (1, 64)
