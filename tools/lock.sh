@@ -28,3 +28,6 @@ compile requirements/mellea.lock client/pyproject.toml server/pyproject.toml \
 compile requirements/model.lock requirements/model.in "$@"
 compile requirements/fuzz.lock client/pyproject.toml server/pyproject.toml \
     requirements/build.in requirements/fuzz.in "$@"
+compile requirements/kubernetes.lock client/pyproject.toml server/pyproject.toml \
+    requirements/kubernetes.in "$@"
+compile requirements/kubernetes-tools.lock --no-deps requirements/kubernetes-tools.in "$@"
