@@ -29,3 +29,8 @@ compile requirements/model.lock requirements/model.in "$@"
 compile requirements/model.lock requirements/model.in "$@"
 compile requirements/fuzz.lock client/pyproject.toml server/pyproject.toml \
     requirements/build.in requirements/fuzz.in "$@"
+compile requirements/image-sidecar.lock --extra encryption --extra otlp \
+    client/pyproject.toml server/pyproject.toml "$@"
+compile requirements/image-worker.lock client/pyproject.toml requirements/image-worker.in "$@"
+compile requirements/image-tools.lock requirements/image-tools.in "$@"
+compile requirements/containers.lock client/pyproject.toml requirements/containers.in "$@"
