@@ -1,7 +1,8 @@
-"""Write the licence of every distribution in a virtual environment, with its texts: `licences.py ENV`.
+"""Write the licence of every distribution in a virtual environment, with its texts.
 
-Runs while an image is built, on the standard library alone. Fails when a distribution neither
-names its licence nor brings the text of one, so that nothing gets into an image unseen.
+`licences.py ENVIRONMENT`. Runs while an image is built, on the standard library alone. Fails when
+a distribution neither names its licence nor brings the text of one, so that nothing gets into an
+image unseen.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ def stage(engine: Any, tmp_path: Path, request: pytest.FixtureRequest) -> Iterat
 def report(request: pytest.FixtureRequest) -> Report:
     """Prints a figure at the end of the run."""
     figures = request.config.stash.setdefault(_FIGURES, [])
-    return lambda sentence: figures.append(sentence)
+    return figures.append
 
 
 @pytest.hookimpl(wrapper=True)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ WITHIN: Final = 60.0
 """Seconds that anything may take on a machine that is busy with other things."""
 
 _EVERY: Final = 0.1
+_OFTEN: Final = 0.01
 _T = TypeVar("_T")
 
 Line: TypeAlias = dict[str, Any]
@@ -76,6 +79,17 @@ class Member:
         """Wait until something holds; `otherwise` is the failure when it does not."""
         self._waited_for(holds, otherwise, within)
 
+    def waits_until_it_hears(self, number: signal.Signals) -> None:
+        """Wait until its first process has asked for a signal, and not much longer."""
+        self._waited_for(lambda: self.hears(number), f"it is deaf to {number.name}", WITHIN, _OFTEN)
+
+    def hears(self, number: signal.Signals) -> bool:
+        """Whether its first process has asked for a signal, as the kernel tells."""
+        pid = self.state["Pid"]
+        status = Path(f"/proc/{pid}/status").read_text() if pid else ""
+        caught = re.search(r"^SigCgt:\s*(\w+)$", status, re.MULTILINE)
+        return caught is not None and bool(int(caught[1], 16) >> (number - 1) & 1)
+
     def ended(self, *, within: float = WITHIN) -> int:
         """Wait until it has ended, and return its exit code."""
         self._waited_for(lambda: self.state["Status"] == "exited", "it still runs", within)
@@ -95,7 +109,7 @@ class Member:
         code, output = self._container.exec_run(list(command), user=user)
         return code, output.decode(errors="replace").strip()
 
-    def signal(self, name: str) -> None:
+    def send(self, name: str) -> None:
         """Send its first process a signal: `KILL`, `STOP`, `CONT`."""
         self._container.kill(name)
 
@@ -123,7 +137,9 @@ class Member:
         identity: str = self._container.id
         return identity
 
-    def _waited_for(self, look: Callable[[], _T], otherwise: str, within: float) -> _T:
+    def _waited_for(
+        self, look: Callable[[], _T], otherwise: str, within: float, every: float = _EVERY
+    ) -> _T:
         deadline = time.monotonic() + within
         while not (found := look()):
             if time.monotonic() > deadline:
@@ -131,7 +147,7 @@ class Member:
                     f"{self.name}: {otherwise} within {within:g} s; it is {self.state} and wrote:\n"
                     f"{self.log}"
                 )
-            time.sleep(_EVERY)
+            time.sleep(every)
         return found
 
 

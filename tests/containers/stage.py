@@ -1,4 +1,4 @@
-"""What a test is played on: containers of the images, with what joins them, gone when it is over."""
+"""What a test is played on: containers of the images, and what joins them. Gone when it is over."""
 
 from __future__ import annotations
 

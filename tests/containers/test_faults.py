@@ -51,15 +51,15 @@ def scene(stage: Stage) -> Scene:
 
 
 def killed(scene: Scene, victim: Member) -> Callable[[], None]:
-    victim.signal("KILL")
+    victim.send("KILL")
     # What somebody killed by hand is not started again by the engine.
     assert victim.ended() == 137
     return victim.start
 
 
 def frozen(scene: Scene, victim: Member) -> Callable[[], None]:
-    victim.signal("STOP")
-    return lambda: victim.signal("CONT")
+    victim.send("STOP")
+    return lambda: victim.send("CONT")
 
 
 def paused(scene: Scene, victim: Member) -> Callable[[], None]:
@@ -91,7 +91,6 @@ def test_without_its_sidecar_a_call_fails_and_is_never_let_through(
     undo = fault(scene, scene.sidecar)
     line = scene.app.next(ended="failed")
     assert line["error"] in errors
-    assert line["class"] is None
     for _ in range(2):
         assert scene.app.next()["ended"] == "failed"
     undo()

@@ -27,7 +27,7 @@ listen:
   socket_mode: 0660
   workers_socket_mode: 0660
 worker_sockets:
-  directory: /run/sidehook/dialled
+  directory: /run/dialled
 """
 
 Played: TypeAlias = tuple[App, Member]
@@ -44,12 +44,14 @@ def over_tcp(stage: Stage) -> Played:
 
 
 def over_sockets(stage: Stage) -> Played:
-    """The same over sockets in a folder in memory, in containers that have no network at all."""
+    """The same over sockets in folders in memory, in containers that have no network at all."""
     sockets = {stage.memory(): SOCKETS}
-    stage.sidecar(OVER_SOCKETS, mounts=sockets)
+    dialled = {stage.memory(): "/run/dialled"}
+    stage.sidecar(OVER_SOCKETS, mounts={**sockets, **dialled})
     stage.worker("guards", mounts=sockets)
-    dialled = f"unix://{SOCKETS}/dialled/watchers.sock"
-    watchers = stage.worker("watchers", "--listen", dialled, mounts=sockets, user="10001:10001")
+    # A worker's own socket is for its user alone, so this one has the sidecar's.
+    listens = ("--listen", "unix:///run/dialled/watchers.sock")
+    watchers = stage.worker("watchers", *listens, mounts=dialled, user="10001:10001")
     return stage.app(mounts=sockets), watchers
 
 
