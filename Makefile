@@ -159,7 +159,7 @@ image-parts: sync $(LOCAL_BASE)
 
 .PHONY: e2e-containers
 e2e-containers: image-parts .venv-containers/.synced ## The images on a real engine: pipeline, pods, faults, drain, mTLS
-	@tests/containers/prometheus/fetch.sh .engine/prometheus
+	@$(if $(PROMETHEUS_IMAGE),,tests/containers/prometheus/fetch.sh .engine/prometheus)
 	@docker/engine.sh bash -euc 'docker/images.sh build/images $(LOCAL_BASE); \
 		$(CONTAINERS_BIN)/pytest -q -p no:cacheprovider tests/containers $(PYTEST_FLAGS)'
 

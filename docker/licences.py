@@ -39,14 +39,14 @@ def main(environment: str) -> int:
 def licence(distribution: Distribution) -> str:
     """The licence as the distribution's metadata names it; empty when it does not."""
     metadata = distribution.metadata
-    if expression := metadata.get("License-Expression"):
-        return expression
+    if "License-Expression" in metadata:
+        return metadata["License-Expression"]
     classifiers = metadata.get_all("Classifier") or []
     named = [each.rpartition(" :: ")[2] for each in classifiers if each.startswith("License :: ")]
     if named:
         return ", ".join(named)
     # Some put the whole text in here, which `texts` may then lack.
-    return " ".join((metadata.get("License") or "").split())[:80]
+    return " ".join(" ".join(metadata.get_all("License") or []).split())[:80]
 
 
 def texts(distribution: Distribution) -> Iterator[Path]:

@@ -33,11 +33,11 @@ _FIGURES = pytest.StashKey[list[str]]()
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Any]:
     """A client of the engine that the tests use."""
-    import docker
+    from docker.client import DockerClient
 
     from tests.containers.stage import SIDECAR, WORKER
 
-    client = docker.from_env(timeout=120)
+    client = DockerClient.from_env(timeout=120)
     client.ping()
     for image in (SIDECAR, WORKER):
         assert client.images.list(image), f"{image} is not built; run `make e2e-containers`"

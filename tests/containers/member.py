@@ -138,7 +138,7 @@ class Member:
         return identity
 
     def _waited_for(
-        self, look: Callable[[], _T], otherwise: str, within: float, every: float = _EVERY
+        self, look: Callable[[], _T | None], otherwise: str, within: float, every: float = _EVERY
     ) -> _T:
         deadline = time.monotonic() + within
         while not (found := look()):

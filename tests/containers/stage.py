@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-import docker
+from docker.client import DockerClient
 from testcontainers.core.container import DockerContainer
 
 from tests.containers.member import App, Member
@@ -37,7 +37,7 @@ _numbers = itertools.count()
 class Stage:
     """Starts containers. To be had by `stage_for`, which removes everything."""
 
-    def __init__(self, engine: docker.DockerClient, folder: Path) -> None:
+    def __init__(self, engine: DockerClient, folder: Path) -> None:
         self.engine = engine
         self.members: list[Member] = []
         self._folder = folder
@@ -110,13 +110,14 @@ class Stage:
         mounts: Mapping[Path | str, str] | None = None,
         environment: Mapping[str, str] | None = None,
         network: str = "none",
+        memory: tuple[str, ...] = (),
         wait: bool = True,
         **terms: Any,
     ) -> Member:
         """Start a container. `mounts` maps a volume or a path to `/where[:ro]` in it.
 
         `network` is one of `network()`, on which the container has its name, or a mode of the
-        engine's such as `container:ID`. Other terms are docker-py's. With `wait` false, callers
+        engine's such as `container:ID`. `memory` are folders of its own in memory. Other terms are docker-py's. With `wait` false, callers
         of `worker` do not wait for its READY line.
         """
         del wait
@@ -125,6 +126,8 @@ class Stage:
             container.with_command(command)
         for variable, value in (environment or {}).items():
             container.with_env(variable, value)
+        for folder in memory:
+            container.with_tmpfs_mount(folder, f"mode=2770,gid={GROUP}")
         for source, place in (mounts or {}).items():
             where, _, mode = place.partition(":")
             container.with_volume_mapping(str(source), where, mode or "rw")
@@ -164,7 +167,7 @@ class Stage:
 
 
 @contextmanager
-def stage_for(engine: docker.DockerClient, folder: Path) -> Iterator[Stage]:
+def stage_for(engine: DockerClient, folder: Path) -> Iterator[Stage]:
     """Lend a stage."""
     stage = Stage(engine, folder)
     try:

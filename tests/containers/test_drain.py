@@ -45,8 +45,10 @@ def test_nothing_that_was_accepted_is_lost_over_a_stop_under_load(
     sockets = {stage.memory(): SOCKETS}
     sidecar = stage.sidecar(CONFIGURATION, mounts={**sockets, stage.disk(): "/var/lib/sidehook"})
     stage.worker("guards", mounts=sockets)
-    # One event at a time, so that many are waiting when the sidecar is told to stop.
-    watchers = stage.worker("watchers", "--threads", "1", mounts=sockets)
+    # Ten events a second, so that more are waiting when the sidecar is told to stop than it can
+    # deliver until it ends.
+    slow = {"TELL_SECONDS": "0.1"}
+    watchers = stage.worker("watchers", "--threads", "1", mounts=sockets, environment=slow)
     app = stage.app("--at-once", "8", mounts=sockets)
     app.waits_until(lambda: len(accepted(app)) >= CALLS, f"no {CALLS} events were accepted")
 
@@ -70,6 +72,7 @@ def test_nothing_that_was_accepted_is_lost_over_a_stop_under_load(
         f"drain under load: {drained:.1f} s; {len(events)} events accepted, {waiting} of them kept "
         f"over the stop, 0 lost; calls cut: {_field(stopped[0], 'cut_calls')}"
     )
+    assert waiting > 0
     assert drained < DRAINED_WITHIN
     assert _field(stopped[0], "cut_calls") == "0"
     assert _field(stopped[0], "undelivered_events") == "0"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,7 +42,7 @@ class Place:
     others: Authority
 
     @property
-    def terms(self) -> dict[str, object]:
+    def terms(self) -> dict[str, Any]:
         """What its members have in common."""
         mounts = {self.certificates: "/certificates:ro"}
         return {"network": self.network, "mounts": mounts}

@@ -88,7 +88,8 @@ def status(member: Member) -> dict[str, str]:
 def test_locked_down_containers_of_three_users_call_through_a_socket(
     stage: Stage, pod: Pod
 ) -> None:
-    sidecar, guards, app = (make(pod, stage) for make in (sidecar_of, guards_of, app_of))
+    sidecar, guards = sidecar_of(pod, stage), guards_of(pod, stage)
+    app = app_of(pod, stage)
     assert app.next(ended="proceeded")["options"] == {"temperature": 0.7}
     users = set()
     for member in (sidecar, guards, app):

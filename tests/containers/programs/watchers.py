@@ -1,5 +1,6 @@
 """The hooks that only look, in the container of the worker `watchers`."""
 
+import os
 import time
 
 from sidehook import PluginMode, block, hook
@@ -14,7 +15,6 @@ def audit(payload, ctx):
 
 @hook(TYPE, mode=PluginMode.FIRE_AND_FORGET, idempotent=True)
 def tell(payload, ctx):
-    # Long enough for events to wait when many calls are made at once.
-    time.sleep(0.02)
+    time.sleep(float(os.environ.get("TELL_SECONDS", "0")))
     seen = "nothing" if ctx.call_end.payload_withheld else payload.model_options["temperature"]
     print("TOLD", ctx.call_id, seen, flush=True)
