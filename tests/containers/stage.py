@@ -73,16 +73,16 @@ class Stage:
         member.said("^READY sidecar")
         return member
 
-    def worker(self, name: str, *flags: str, program: str = "", **terms: Any) -> Member:
-        """Start the worker with the hooks of a program, that of its name when none is given."""
+    def worker(self, name: str, *flags: str, wait: bool = True, **terms: Any) -> Member:
+        """Start the worker with the hooks of the program of its name, and wait until it serves."""
         member = self.start(
             WORKER,
             name=name,
-            command=[f"/programs/{program or name}.py", "--name", name, *flags],
+            command=[f"/programs/{name}.py", "--name", name, *flags],
             mounts={PROGRAMS: "/programs:ro", **terms.pop("mounts", {})},
             **terms,
         )
-        if terms.get("wait", True):
+        if wait:
             member.said("^READY")
         return member
 
@@ -111,16 +111,14 @@ class Stage:
         environment: Mapping[str, str] | None = None,
         network: str = "none",
         memory: tuple[str, ...] = (),
-        wait: bool = True,
         **terms: Any,
     ) -> Member:
         """Start a container. `mounts` maps a volume or a path to `/where[:ro]` in it.
 
         `network` is one of `network()`, on which the container has its name, or a mode of the
-        engine's such as `container:ID`. `memory` are folders of its own in memory. Other terms are docker-py's. With `wait` false, callers
-        of `worker` do not wait for its READY line.
+        engine's such as `container:ID`. `memory` are folders of its own in memory. Other terms
+        are docker-py's.
         """
-        del wait
         container = DockerContainer(image).with_kwargs(**terms, **self._joined(network, name))
         if command is not None:
             container.with_command(command)
