@@ -161,7 +161,12 @@ image-parts: sync $(LOCAL_BASE)
 e2e-containers: image-parts .venv-containers/.synced ## The images on a real engine: pipeline, pods, faults, drain, mTLS
 	@$(if $(PROMETHEUS_IMAGE),,tests/containers/prometheus/fetch.sh .engine/prometheus)
 	@docker/engine.sh bash -euc 'docker/images.sh build/images $(LOCAL_BASE); \
-		$(CONTAINERS_BIN)/pytest -q -p no:cacheprovider tests/containers $(PYTEST_FLAGS)'
+		$(CONTAINERS_BIN)/pytest -q -p no:cacheprovider -m "not shared" tests/containers $(PYTEST_FLAGS)'
+
+.PHONY: e2e-shared
+e2e-shared: image-parts .venv-containers/.synced ## Twenty applications on workers that are rolled: nothing fails (CALLS=100000)
+	@docker/engine.sh bash -euc 'docker/images.sh build/images $(LOCAL_BASE); CALLS=$(or $(CALLS),100000) \
+		$(CONTAINERS_BIN)/pytest -q -p no:cacheprovider -m shared tests/containers $(PYTEST_FLAGS)'
 
 ##@ Long suites
 

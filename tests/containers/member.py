@@ -40,6 +40,11 @@ class Member:
         output: bytes = self._container.logs()
         return output.decode(errors="replace")
 
+    def tail(self, count: int) -> str:
+        """The last lines of it."""
+        output: bytes = self._container.logs(tail=count)
+        return output.decode(errors="replace")
+
     def said(self, pattern: str, *, within: float = WITHIN) -> re.Match[str]:
         """Wait for a line that the pattern is found in, from its first start on."""
 
@@ -130,6 +135,12 @@ class Member:
     def start(self) -> None:
         """Start it again, as it was."""
         self._container.start()
+
+    def address(self, network: str) -> str:
+        """Its IP address on a network."""
+        self._container.reload()
+        address: str = self._container.attrs["NetworkSettings"]["Networks"][network]["IPAddress"]
+        return address
 
     @property
     def id(self) -> str:

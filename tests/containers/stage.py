@@ -86,13 +86,13 @@ class Stage:
             member.said("^READY")
         return member
 
-    def app(self, *arguments: str, **terms: Any) -> App:
+    def app(self, *arguments: str, program: str = "caller.py", **terms: Any) -> App:
         """Start an application that calls all the time."""
         app = self.start(
             WORKER,
             name=terms.pop("name", "app"),
             kind=App,
-            entrypoint=["python", "/programs/caller.py"],
+            entrypoint=["python", f"/programs/{program}"],
             command=list(arguments),
             mounts={PROGRAMS: "/programs:ro", **terms.pop("mounts", {})},
             **terms,
