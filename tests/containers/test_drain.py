@@ -19,13 +19,13 @@ listen:
   workers_socket_mode: 0660
 state_dir: /var/lib/sidehook/state
 limits:
-  drain_timeout: 5s
+  drain_timeout: 2s
 detached:
   queue: 100000
   journal: /var/lib/sidehook/journal.sqlite
 """
 
-CALLS = 150
+CALLS = 60
 DRAINED_WITHIN = 15.0
 """Seconds: `drain_timeout`, and what a busy machine takes to take everything down."""
 
@@ -45,11 +45,10 @@ def test_nothing_that_was_accepted_is_lost_over_a_stop_under_load(
     sockets = {stage.memory(): SOCKETS}
     sidecar = stage.sidecar(CONFIGURATION, mounts={**sockets, stage.disk(): "/var/lib/sidehook"})
     stage.worker("guards", mounts=sockets)
-    # Ten events a second, so that more are waiting when the sidecar is told to stop than it can
-    # deliver until it ends.
-    slow = {"TELL_SECONDS": "0.1"}
+    # So slow that more are waiting when the sidecar is told to stop than are delivered until it ends.
+    slow = {"TELL_SECONDS": "0.4"}
     watchers = stage.worker("watchers", "--threads", "1", mounts=sockets, environment=slow)
-    app = stage.app("--at-once", "8", mounts=sockets)
+    app = stage.app("--at-once", "4", mounts=sockets)
     app.waits_until(lambda: len(accepted(app)) >= CALLS, f"no {CALLS} events were accepted")
 
     drained = sidecar.stop(grace=30)
@@ -65,7 +64,9 @@ def test_nothing_that_was_accepted_is_lost_over_a_stop_under_load(
     def missing() -> set[str]:
         return events - set(re.findall(r"^TOLD (\S+)", watchers.log, re.MULTILINE))
 
-    watchers.waits_until(lambda: not missing(), "events that were accepted were not delivered")
+    watchers.waits_until(
+        lambda: not missing(), "events that were accepted were not delivered", within=150
+    )
     stopped = re.search(r"event=sidecar_stopped.*", sidecar.log)
     assert stopped is not None
     report(

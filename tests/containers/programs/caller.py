@@ -1,7 +1,7 @@
 """An application in a container: it calls, and prints a line of JSON for each call's end.
 
     caller.py                      call all the time, four times a second
-    caller.py --at-once 16         so many callers, each without a pause
+    caller.py --at-once 4          so many callers, each ten times a second
     caller.py --once WORD [SIZE]   one call about this word, its payload padded to so many bytes
 
 The client's own variables say where the sidecar is. It lives until it is stopped.
@@ -18,6 +18,7 @@ import sidehook
 TYPE = "component_pre_execute"
 BUDGET = 3.0
 PAUSE = 0.25
+SHORT_PAUSE = 0.1
 
 
 async def ask(hooks, word, size=0):
@@ -62,7 +63,8 @@ async def main(arguments):
             await ask(hooks, arguments[1], *map(int, arguments[2:]))
             return
         at_once = int(arguments[1]) if arguments[:1] == ["--at-once"] else 0
-        callers = [keep_asking(hooks, pause=0 if at_once else PAUSE) for _ in range(at_once or 1)]
+        pause = SHORT_PAUSE if at_once else PAUSE
+        callers = [keep_asking(hooks, pause=pause) for _ in range(at_once or 1)]
         calling = asyncio.gather(*callers)
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, calling.cancel)
         await calling

@@ -9,7 +9,7 @@ TYPE = "component_pre_execute"
 
 
 @hook(TYPE, mode=PluginMode.AUDIT, timeout=0.5)
-def audit(payload, ctx):
+async def audit(payload, ctx):
     return block("only an observer", code="AUDIT_001")
 
 
