@@ -45,7 +45,7 @@ def test_nothing_that_was_accepted_is_lost_over_a_stop_under_load(
     sockets = {stage.memory(): SOCKETS}
     sidecar = stage.sidecar(CONFIGURATION, mounts={**sockets, stage.disk(): "/var/lib/sidehook"})
     stage.worker("guards", mounts=sockets)
-    # So slow that more are waiting when the sidecar is told to stop than are delivered until it ends.
+    # So slow that more wait when the sidecar is told to stop than are delivered until it ends.
     slow = {"TELL_SECONDS": "0.4"}
     watchers = stage.worker("watchers", "--threads", "1", mounts=sockets, environment=slow)
     app = stage.app("--at-once", "4", mounts=sockets)
