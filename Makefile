@@ -12,6 +12,7 @@ UV := $(BIN)/uv
 PROTO_BIN := .venv-proto/bin
 FLOOR_BIN := .venv-floor/bin
 MELLEA_PYTHON := .venv-mellea/bin/python
+CONTAINERS_BIN := .venv-containers/bin
 
 # The suites that are too long for `make test`, in the order in which `make ci` runs them; what
 # stands behind a colon is how long they are there.
@@ -73,7 +74,7 @@ ci: sync ## `make check`, then the long suites, then a table of minutes
 
 .PHONY: clean
 clean: ## Remove the environments and what tools left behind
-	@rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@rm -rf .venv .venv-* .engine build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 ##@ See it work
@@ -137,6 +138,35 @@ baseline: sync ## Freeze the contract as it is: from here on `make buf` refuses 
 .PHONY: lock
 lock: $(UV) ## Write the lock files anew from what is declared (UPGRADE=1: with the newest releases)
 	@tools/lock.sh $(if $(UPGRADE),--upgrade)
+
+##@ Containers
+
+# Where an engine of one's own is, the Dockerfile's default base is within reach; the private engine
+# has no network, and gets a base of Debian's packages.
+LOCAL_BASE = $(if $(BASE_IMAGE)$(filter host,$(ENGINE)),,.engine/base.tar)
+
+.PHONY: images
+images: image-parts ## Build the images of the sidecar and of workers in Python (ENGINE=host, BASE_IMAGE=)
+	@docker/engine.sh docker/images.sh build/images $(LOCAL_BASE)
+
+.PHONY: image-parts
+image-parts: sync $(LOCAL_BASE)
+	@docker/wheels.sh build/images
+
+.engine/base.tar: docker/base.sh $(UV)
+	@mkdir -p .engine
+	@PYTHON=$(BIN)/python docker/base.sh $@
+
+.PHONY: e2e-containers
+e2e-containers: image-parts .venv-containers/.synced ## The images on a real engine: pipeline, pods, faults, drain, mTLS
+	@$(if $(PROMETHEUS_IMAGE),,tests/containers/prometheus/fetch.sh .engine/prometheus)
+	@docker/engine.sh bash -euc 'docker/images.sh build/images $(LOCAL_BASE); \
+		$(CONTAINERS_BIN)/pytest -q -p no:cacheprovider -m "not shared" tests/containers $(PYTEST_FLAGS)'
+
+.PHONY: e2e-shared
+e2e-shared: image-parts .venv-containers/.synced ## Twenty applications on workers that are rolled: nothing fails (CALLS=100000)
+	@docker/engine.sh bash -euc 'docker/images.sh build/images $(LOCAL_BASE); CALLS=$(or $(CALLS),100000) \
+		$(CONTAINERS_BIN)/pytest -q -p no:cacheprovider -m shared tests/containers $(PYTEST_FLAGS)'
 
 ##@ Long suites
 
@@ -225,6 +255,12 @@ $(UV): requirements/uv.txt
 	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-mutation
 	@$(call install,.venv-mutation,requirements/mutation.lock)
 	@$(call editable,.venv-mutation,client server)
+	@touch $@
+
+.venv-containers/.synced: $(UV) requirements/containers.lock client/pyproject.toml
+	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-containers
+	@$(call install,.venv-containers,requirements/containers.lock)
+	@$(call editable,.venv-containers,client)
 	@touch $@
 
 .venv-mellea/.synced: $(UV) requirements/mellea.lock client/pyproject.toml server/pyproject.toml

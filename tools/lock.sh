@@ -31,3 +31,8 @@ compile requirements/fuzz.lock client/pyproject.toml server/pyproject.toml \
 compile requirements/kubernetes.lock client/pyproject.toml server/pyproject.toml \
     requirements/kubernetes.in "$@"
 compile requirements/kubernetes-tools.lock --no-deps requirements/kubernetes-tools.in "$@"
+compile requirements/image-sidecar.lock --extra encryption --extra otlp \
+    client/pyproject.toml server/pyproject.toml "$@"
+compile requirements/image-worker.lock client/pyproject.toml requirements/image-worker.in "$@"
+compile requirements/image-tools.lock requirements/image-tools.in "$@"
+compile requirements/containers.lock client/pyproject.toml requirements/containers.in "$@"

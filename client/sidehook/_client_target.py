@@ -42,8 +42,16 @@ def default_target() -> str:
     if named:
         return checked_target(named)
     candidates = [folder / SOCKET_NAME for folder in _folders()]
-    there = (path for path in candidates if path.exists())
+    there = (path for path in candidates if _may_be_there(path))
     return checked_target(str(next(there, candidates[0])))
+
+
+def _may_be_there(path: Path) -> bool:
+    """Whether it exists, or stands where this user may not look: connecting will say which."""
+    try:
+        return path.exists()
+    except PermissionError:
+        return True
 
 
 def tls_for(target: str, given: Tls | None) -> Tls | None:

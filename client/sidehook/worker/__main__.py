@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -41,6 +42,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     `argv` are the arguments without the program's name, the process's own when None.
     """
     options = _parser().parse_args(argv)
+    if os.getpid() == 1:
+        # A container's first process ignores every signal that it has not asked for. One that is
+        # told to stop while it still imports ends at once, before it serves anything.
+        signal.signal(signal.SIGTERM, lambda number, _: os._exit(128 + number))
     logging.basicConfig(
         level=options.log_level.upper(),
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
