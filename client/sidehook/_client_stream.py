@@ -40,7 +40,7 @@ from sidehook._frames import (
 from sidehook._hello import SPLIT_FRAMES, ClientHello, SidecarHello
 from sidehook._manifest import PROTOCOL_VERSION
 from sidehook._mux import MessageTooLargeError, Outbox, OutboxError, OutboxFullError, pump
-from sidehook._rpc import Rpc, RpcEndedError
+from sidehook._rpc import Metadata, Rpc, RpcEndedError
 
 if TYPE_CHECKING:
     import grpc.aio
@@ -95,12 +95,12 @@ class CallStream:
             VerdictTag.DRAINING: self._drain,
         }
 
-    async def open(self, channel: grpc.aio.Channel) -> None:
-        """Open the stream and exchange hellos.
+    async def open(self, channel: grpc.aio.Channel, metadata: Metadata = ()) -> None:
+        """Open the stream and exchange hellos. `metadata` says who this client is.
 
         Raises RpcEndedError, MalformedError and ProtocolError.
         """
-        self._rpc = Rpc(channel, METHOD)
+        self._rpc = Rpc(channel, METHOD, metadata=metadata)
         hello = ClientHello(sdk=_sdk(), capabilities=frozenset({SPLIT_FRAMES}))
         frame = Frame(0, InvokeTag.HELLO, _wire.encode_client_hello(hello))
         await self._rpc.write(pack([encode_frame(frame)]))

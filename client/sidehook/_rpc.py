@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar
 
 import grpc
 import grpc.aio
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 T = TypeVar("T")
+
+Metadata: TypeAlias = "tuple[tuple[str, str], ...]"
+"""What goes with an RPC besides its messages: authorization."""
 
 _LOST_RACE: Final = "Internal error from Core"
 """What gRPC says of a write that lost the race against the end of its stream."""
@@ -50,7 +53,7 @@ class Rpc:
         channel: grpc.aio.Channel,
         method: str,
         *,
-        metadata: tuple[tuple[str, str], ...] = (),
+        metadata: Metadata = (),
     ) -> None:
         opened: grpc.aio.StreamStreamCall[bytes, bytes] = channel.stream_stream(method)(
             metadata=grpc.aio.Metadata(*metadata)

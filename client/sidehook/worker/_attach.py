@@ -16,7 +16,7 @@ from sidehook._manifest import Limits
 from sidehook._rpc import Rpc, RpcEndedError
 from sidehook._tls import Tls
 from sidehook._tls_credentials import channel_credentials, channel_options
-from sidehook.worker._credentials import bearer
+from sidehook._token import bearer
 from sidehook.worker._dispatch import Dispatcher
 from sidehook.worker._errors import DisconnectedError, RefusedError, WorkerError
 from sidehook.worker._runs import RunsStats
