@@ -243,6 +243,7 @@ class Sidecar:
             journal_problem=None if self._journal is None else self._journal_problem,
             decisions=self._decisions,
             reloader=self._reloader,
+            refusals=self._local.refusals,
         )
         self._metrics.measure(lambda: gauges(parts))
         return AdminServer(admin_pages(parts, self._metrics))

@@ -26,7 +26,7 @@ WRONG = hashlib.sha256(b"wrong").hexdigest()
 TYPES = (TYPE, OTHER_TYPE)
 
 
-def caller(name: str = "chat", **said: object) -> CallerConfig:
+def caller(name: str = "chat", /, **said: object) -> CallerConfig:
     sets = {
         key: frozenset(value) if isinstance(value, (list, tuple)) else value
         for key, value in said.items()

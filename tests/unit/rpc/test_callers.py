@@ -62,15 +62,19 @@ async def reload(running: Running, folder: Path, text: str) -> None:
 async def unary(
     channel: grpc.aio.Channel, call: CallRequest, shows: tuple[tuple[str, str], ...] = ()
 ) -> object:
-    """What came of a call: an outcome, or the code and failure of its status."""
+    """What came of a call. Raises AioRpcError for a refusal."""
     invoke: UnaryCallable = channel.unary_unary(f"{HOOK_SERVICE}/Invoke")
-    try:
-        octets = await invoke(
-            wire.encode_invoke(call), metadata=grpc.aio.Metadata(*shows), timeout=10
-        )
-    except grpc.aio.AioRpcError as error:
-        return read_error(error)
+    octets = await invoke(wire.encode_invoke(call), metadata=grpc.aio.Metadata(*shows), timeout=10)
     return wire.decode_answer(octets).outcome
+
+
+async def refusal(
+    channel: grpc.aio.Channel, call: CallRequest, shows: tuple[tuple[str, str], ...] = ()
+) -> tuple[grpc.StatusCode, CallFailure, Receipt | None]:
+    """How a call was refused."""
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await unary(channel, call, shows)
+    return read_error(raised.value)
 
 
 def series(running: Running, name: str) -> list[str]:
@@ -110,15 +114,12 @@ async def test_a_unary_call_of_a_caller_goes_on_and_others_end_as_permission_den
     for target in sidecar.addresses.calls:
         async with channel_to(target) as channel:
             assert await unary(channel, a_call(), SHOWS) == Proceed({})
-            refused = await unary(channel, a_call(call_id="mine"))
-            assert isinstance(refused, tuple)
-            code, failure, receipt = refused
+            code, failure, receipt = await refusal(channel, a_call(call_id="mine"))
             assert code is grpc.StatusCode.PERMISSION_DENIED
-            assert isinstance(failure, CallFailure)
             assert failure.reason == "CALLER_FORBIDDEN"
             assert failure.metadata.items() >= {"hook_type": HOOK_TYPE, "caller": ""}.items()
             assert not failure.started
-            assert isinstance(receipt, Receipt)
+            assert receipt is not None
             assert (receipt.call_id, receipt.lines) == ("mine", ())
             assert receipt.generation > 0
 
@@ -126,7 +127,7 @@ async def test_a_unary_call_of_a_caller_goes_on_and_others_end_as_permission_den
 async def test_a_caller_may_call_no_other_type_and_for_no_other_tenant(sidecar: Running) -> None:
     async with channel_to(sidecar.calls) as channel:
         for call in (a_call(OTHER_TYPE), _for_tenant("acme"), a_call("never_declared")):
-            code, failure, _ = await unary(channel, call, SHOWS)  # type: ignore[misc]  # a refusal
+            code, failure, _ = await refusal(channel, call, SHOWS)
             assert (code, failure.reason) == (
                 grpc.StatusCode.PERMISSION_DENIED,
                 "CALLER_FORBIDDEN",
@@ -160,7 +161,7 @@ async def test_refusals_are_failed_calls_in_the_metrics_and_no_hook_is_counted(
     guarded = a_manifest(a_spec("guard", hook_type=OTHER_TYPE))
     async with active_worker(sidecar, guarded), channel_to(sidecar.calls) as channel:
         for _ in range(3):
-            await unary(channel, a_call(OTHER_TYPE), SHOWS)
+            await refusal(channel, a_call(OTHER_TYPE), SHOWS)
         stream = await stream_of(channel)
         await stream.send(invoke_frame(1, a_call(OTHER_TYPE)))
         await stream.failure()
@@ -255,7 +256,9 @@ async def test_the_socket_itself_and_its_user_tell_who_calls(
         may = []
         for target in running.addresses.calls:
             async with channel_to(target) as channel:
-                may.append(await unary(channel, a_call()) == Proceed({}))
+                stream = await stream_of(channel)
+                await stream.send(invoke_frame(1, a_call()))
+                may.append((await stream.answer())[1].outcome == Proceed({}))
     assert may == [on_socket, on_tcp]
 
 
