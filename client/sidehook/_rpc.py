@@ -69,8 +69,7 @@ class Rpc:
         except grpc.aio.AioRpcError as error:
             raise await self._end() from error
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
+            if _is_cancelled():
                 raise
             # Not this task was cancelled but the stream, by this client.
             raise RpcEndedError("CANCELLED", "this client closed the stream") from None
@@ -117,6 +116,16 @@ class Rpc:
         code, text, metadata = self._status or _Status("UNKNOWN", "", ())
         why = cause(text) or f"gRPC status {code}"
         return RpcEndedError(code, why, _failure(code, text, metadata))
+
+
+def _is_cancelled() -> bool:
+    """Whether somebody cancelled the task that runs, or none does.
+
+    Asked in a frame of its own: one that has its own task among its variables keeps
+    itself, and the connection with it, once that task holds its exception.
+    """
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
 
 
 def _at_once(ready: Coroutine[Any, Any, T]) -> T:

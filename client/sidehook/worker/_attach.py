@@ -153,6 +153,9 @@ class AttachSession:
     async def _close(self) -> None:
         self._rpc.cancel()
         await self._stream.__aexit__(None, None, None)
+        # gRPC keeps the connection for as long as anybody has the call, and this session and
+        # its stream know each other: else it would stay until the garbage is collected.
+        del self._rpc
 
     async def _read(self) -> bytes | None:
         try:
