@@ -12,7 +12,7 @@ import math
 import re
 from array import array
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from enum import Enum
 from itertools import accumulate
 from typing import Final, cast
@@ -41,7 +41,6 @@ _LONG_RUN: Final = b"0" * 19
 _SHOWN_NAME: Final = 64
 # Smaller values make too few lists for the collector to mind.
 _LARGE: Final = 64 * 1024
-_AS_IT_IS: Final = nullcontext()
 
 # How a text begins that stands for a colon: `\u003a`, with digits of either case.
 _ESCAPED: Final = rb"\u003"
@@ -94,15 +93,16 @@ def check(octets: bytes, what: str) -> None:
     twice in one object, an integer beyond 64 bit, a float beyond its range, a lone
     surrogate, nesting deeper than 128.
     """
-    with _few_collections(octets):
+    if len(octets) < _LARGE:
+        _checked(octets, what)
+        return
+    with _paused_collector():
         _checked(octets, what)
 
 
 def check_object(octets: bytes, what: str) -> None:
     """As `check`, and the value is an object."""
-    with _few_collections(octets):
-        is_object = isinstance(_checked(octets, what), dict)
-    if not is_object:
+    if not isinstance(_checked(octets, what), dict):
         raise MalformedError(what, "must be a JSON object")
 
 
@@ -195,17 +195,13 @@ def _paused_collector() -> Iterator[None]:
     It would go over millions of new lists again and again, none of which is garbage: that
     takes four times as long as making them.
     """
+    was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        gc.enable()
-
-
-def _few_collections(octets: bytes) -> AbstractContextManager[None]:
-    if len(octets) < _LARGE or not gc.isenabled():
-        return _AS_IT_IS
-    return _paused_collector()
+        if was_enabled:
+            gc.enable()
 
 
 def _parse(octets: bytes, what: str) -> JSON:
