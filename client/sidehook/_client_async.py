@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, overload
@@ -52,6 +53,11 @@ class Client(ClientTerms):
             `SIDEHOOK_TLS_CA`, `SIDEHOOK_TLS_CERT`, `SIDEHOOK_TLS_KEY` and
             `SIDEHOOK_TLS_SERVER_NAME` say, plain text when none is set. A Unix socket
             goes without.
+        token: What says who this client is, where the sidecar's configuration names
+            callers by tokens. Default: `SIDEHOOK_CALLER_TOKEN`. Never sent to another
+            machine in plain text.
+        token_file: A file with the token, read for every connection, in place of
+            `token`. Default: `SIDEHOOK_CALLER_TOKEN_FILE`.
 
     Raises ValueError or TypeError for arguments that cannot be.
     """
@@ -68,6 +74,8 @@ class Client(ClientTerms):
         labels: Mapping[str, str] | None = None,
         credentials: grpc.ChannelCredentials | None = None,
         tls: Tls | None = None,
+        token: str | None = None,
+        token_file: str | Path | None = None,
     ) -> None:
         super().__init__(
             Settings(
@@ -80,6 +88,8 @@ class Client(ClientTerms):
                 labels=dict(labels or {}),
                 credentials=credentials,
                 tls=tls,
+                token=token,
+                token_file=token_file,
             )
         )
         self._lock = threading.Lock()

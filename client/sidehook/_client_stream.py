@@ -48,7 +48,7 @@ from sidehook._mux import (
     OutboxFullError,
     pump,
 )
-from sidehook._rpc import Rpc, RpcEndedError
+from sidehook._rpc import Metadata, Rpc, RpcEndedError
 
 if TYPE_CHECKING:
     import grpc.aio
@@ -113,12 +113,12 @@ class CallStream:
             VerdictTag.NEED: self._needed,
         }
 
-    async def open(self, channel: grpc.aio.Channel) -> None:
-        """Open the stream and exchange hellos.
+    async def open(self, channel: grpc.aio.Channel, metadata: Metadata = ()) -> None:
+        """Open the stream and exchange hellos. `metadata` says who this client is.
 
         Raises RpcEndedError, MalformedError and ProtocolError.
         """
-        self._rpc = Rpc(channel, METHOD)
+        self._rpc = Rpc(channel, METHOD, metadata=metadata)
         hello = ClientHello(sdk=_sdk(), limits=LIMITS, capabilities=frozenset({SPLIT_FRAMES}))
         frame = Frame(0, InvokeTag.HELLO, _wire.encode_client_hello(hello))
         await self._rpc.write(pack([encode_frame(frame)]))

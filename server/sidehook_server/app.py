@@ -52,6 +52,7 @@ from sidehook_server.ops.state import Parts, gauges, missing_sentences
 from sidehook_server.registry import transitions
 from sidehook_server.registry.holder import RegistryHolder
 from sidehook_server.rpc import hook_service, registry_service
+from sidehook_server.rpc.callers import Callers
 from sidehook_server.rpc.health import ServiceHealth
 from sidehook_server.rpc.hook_service import HookService
 from sidehook_server.rpc.invoke_stream import StreamServices
@@ -116,15 +117,14 @@ class Sidecar:
         self._decisions = DecisionLog.of(
             config, sidecar=self._sidecar, version=VERSION, counts=self._metrics
         )
+        observer = (
+            self._metrics if self._decisions is None else Observers(self._metrics, self._decisions)
+        )
         self._dispatcher = Dispatcher(
             registry=lambda: self._registry.current,
             links=self._links,
             clock=MonotonicClock(self._loop),
-            observer=(
-                self._metrics
-                if self._decisions is None
-                else Observers(self._metrics, self._decisions)
-            ),
+            observer=observer,
             detached=detached_limits(config),
             journal=journal,
         )
@@ -167,6 +167,11 @@ class Sidecar:
             count=self._metrics.configuration_read,
         )
         self._attach_host = AttachHost(self._local)
+        self._callers = Callers(
+            registry=lambda: self._registry.current,
+            observer=observer,
+            socket_uid=partial(_only_user, Path(config.listen.socket)),
+        )
         self._hook_service = self._make_hook_service()
         self._doors: list[RegistryService] = []
         self._app_server = self._make_server(may_register=False)
@@ -194,15 +199,24 @@ class Sidecar:
             self._dispatcher,
             services,
             self._live_list,
+            self._callers,
             default_budget=lambda: self._registry.current.settings.default_budget,
         )
 
     def _make_server(self, *, may_register: bool) -> RpcServer:
-        door = Door(
-            may_register=may_register,
-            workers_target=self._where_workers_register(),
-            socket_uid=self._workers_uid if may_register else lambda: None,
-        )
+        where = self._where_workers_register()
+        if may_register:
+            socket = Path(self._config.listen.workers_socket)
+            door = Door(
+                may_register=True, workers_target=where, socket_uid=partial(_only_user, socket)
+            )
+        else:
+            door = Door(
+                may_register=False,
+                workers_target=where,
+                socket_uid=lambda: None,
+                forbids=lambda context: self._callers.caller(context).scope_refusal(),
+            )
         registry = RegistryService(self._attach_host, self._registry, door)
         self._doors.append(registry)
         handlers = [registry.handler()]
@@ -223,10 +237,6 @@ class Sidecar:
         socket = f"unix://{listen.workers_socket}"
         return socket if listen.tcp_workers is None else f"{socket} or {listen.tcp_workers}"
 
-    def _workers_uid(self) -> int | None:
-        """The user of whoever is on the socket, where its permissions leave only one."""
-        return os.geteuid() if is_private(Path(self._config.listen.workers_socket)) else None
-
     def _make_admin(self) -> AdminServer:
         parts = Parts(
             sidecar=self._sidecar,
@@ -240,6 +250,7 @@ class Sidecar:
             journal_problem=None if self._journal is None else self._journal_problem,
             decisions=self._decisions,
             reloader=self._reloader,
+            refusals=self._local.refusals,
         )
         self._metrics.measure(lambda: gauges(parts))
         return AdminServer(admin_pages(parts, self._metrics))
@@ -467,6 +478,11 @@ async def _end_what_is_left() -> None:
     left = asyncio.all_tasks() - {asyncio.current_task()}
     if left:
         await asyncio.wait(left, timeout=_LEFT_OVER_SECONDS)
+
+
+def _only_user(socket: Path) -> int | None:
+    """The user of whoever is on a socket, where its permissions leave only one."""
+    return os.geteuid() if is_private(socket) else None
 
 
 def _stop_on_signals() -> asyncio.Event:

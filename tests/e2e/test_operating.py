@@ -162,3 +162,24 @@ async def test_development_mode_forgets_with_the_worker_and_says_so(
     await sidecar.process.line("event=worker_detached")
     async with sidecar.client() as hooks:
         await hooks.invoke("component_pre_execute", component_type="forbidden")
+
+
+async def test_a_dialled_worker_that_is_refused_says_so_itself_and_status_says_why(
+    start_sidecar: StartSidecar, start_worker: StartWorker, run_sidehook: Run
+) -> None:
+    worker = await start_worker(None, GUARD, name="somebody-else", listen="127.0.0.1:0")
+    sidecar = await start_sidecar(
+        f"workers: [{{name: guards, target: '{worker.target}', types: [component_pre_execute]}}]"
+    )
+    await worker.process.line("sidecar_notice code=REGISTRATION_REFUSED .*WORKER_IDENTITY")
+    await sidecar.process.line("event=worker_refused")
+    listed = (await sidecar.state())["refused"]
+    assert isinstance(listed, list)
+    (refused,) = listed
+    assert isinstance(refused, dict)
+    assert (refused["worker"], refused["target"]) == ("guards", worker.target)
+    ended = run_sidehook("status", "--admin", sidecar.admin)
+    assert ended.returncode == 1
+    shown = " ".join(ended.stdout.split())
+    assert f"refused: worker guards at {worker.target}: WORKER_IDENTITY: " in shown
+    assert "this connection belongs to worker 'guards'" in shown

@@ -65,6 +65,8 @@ class RunStream:
             task.cancel()
         await self.runs.cancel_all()
         await asyncio.gather(*tasks, return_exceptions=True)
+        # What a task ended with knows the frames that it went through, and they this stream.
+        del self._reader, self._writer
 
     def greet(self) -> None:
         """Introduce the worker."""

@@ -23,6 +23,7 @@ LIVE: Final = (
     "strict_scopes",
     "workers",
     "worker_sockets",
+    "callers",
     "limits.max_payload_bytes",
     "limits.max_state_bytes",
     "limits.max_in_flight",

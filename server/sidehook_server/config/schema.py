@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from sidehook_server.config import kinds
+from sidehook_server.config.keys_of_callers import CALLER
 from sidehook_server.config.keys_of_decision_log import DECISION_LOG
 from sidehook_server.config.keys_of_hooks import HOOK_TYPE, WORKER
 from sidehook_server.config.keys_of_listening import LISTEN, WORKER_SOCKETS
@@ -57,6 +58,13 @@ CONFIG: Final = Section(
             "Workers that must be there, or that you have a word on.",
         ),
         Key("worker_sockets", WORKER_SOCKETS, "Workers found by their sockets."),
+        Key(
+            "callers",
+            ListOfSections(CALLER),
+            "Who may call which hook types, and for which tenants. Whoever is none of them may "
+            "call nothing: with an empty list nobody may.",
+            default="everybody who reaches an address for applications may call everything",
+        ),
         Key("limits", LIMITS, "How much of everything, at most."),
         Key(
             "detached",

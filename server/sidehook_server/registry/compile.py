@@ -134,8 +134,14 @@ def _named_scopes(registry: Registry) -> Iterator[tuple[str, str]]:
 
 
 def _list_differs(before: Registry, after: Registry) -> bool:
+    """Whether somebody sees another list, which callers are part of: each sees what it may call."""
     said = [
-        (registry.statuses, registry.is_complete, registry.undeclared_allowed)
+        (
+            registry.statuses,
+            registry.is_complete,
+            registry.undeclared_allowed,
+            registry.config.callers,
+        )
         for registry in (before, after)
     ]
     return not before.list_version or said[0] != said[1]

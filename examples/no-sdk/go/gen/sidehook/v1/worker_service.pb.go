@@ -1050,7 +1050,9 @@ type Notice struct {
 	// A stable name: `HOOKS_ACTIVE` (every live list holder knows this worker's
 	// hooks, or its lease ran out), `FIELDS_REJECTED`, `BLOCK_SUPPRESSED`,
 	// `PATCH_DISCARDED`, `ANSWER_MALFORMED`, `DOWNGRADE_REFUSED`, `LATE_ANSWER`,
-	// `EXTENSION_CUT` (less time, or none, was granted than the hook asked for).
+	// `EXTENSION_CUT` (less time, or none, was granted than the hook asked for),
+	// `REGISTRATION_REFUSED` (a sidecar that dialled does not accept the worker;
+	// it ends the stream, and dials again).
 	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
 	// The hook it is about; empty for the worker.
 	Hook string `protobuf:"bytes,2,opt,name=hook,proto3" json:"hook,omitempty"`

@@ -249,7 +249,9 @@ export interface Notice {
    * A stable name: `HOOKS_ACTIVE` (every live list holder knows this worker's
    * hooks, or its lease ran out), `FIELDS_REJECTED`, `BLOCK_SUPPRESSED`,
    * `PATCH_DISCARDED`, `ANSWER_MALFORMED`, `DOWNGRADE_REFUSED`, `LATE_ANSWER`,
-   * `EXTENSION_CUT` (less time, or none, was granted than the hook asked for).
+   * `EXTENSION_CUT` (less time, or none, was granted than the hook asked for),
+   * `REGISTRATION_REFUSED` (a sidecar that dialled does not accept the worker;
+   * it ends the stream, and dials again).
    */
   code: string;
   /** The hook it is about; empty for the worker. */
