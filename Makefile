@@ -12,6 +12,7 @@ UV := $(BIN)/uv
 PROTO_BIN := .venv-proto/bin
 FLOOR_BIN := .venv-floor/bin
 MELLEA_PYTHON := .venv-mellea/bin/python
+BENCH_PYTHON := .venv-bench/bin/python
 
 # The suites that are too long for `make test`, in the order in which `make ci` runs them; what
 # stands behind a colon is how long they are there.
@@ -138,6 +139,25 @@ baseline: sync ## Freeze the contract as it is: from here on `make buf` refuses 
 lock: $(UV) ## Write the lock files anew from what is declared (UPGRADE=1: with the newest releases)
 	@tools/lock.sh $(if $(UPGRADE),--upgrade)
 
+##@ Measure
+
+.PHONY: bench
+bench: bench-environments ## What a call costs, beside floors and peers, in at most 25 minutes (MINUTES, ONLY=ladder)
+	@$(BENCH_PYTHON) -m bench full $(if $(MINUTES),--minutes $(MINUTES)) $(if $(ONLY),--only $(ONLY))
+
+.PHONY: bench-quick
+bench-quick: bench-environments ## The targets alone, in under 5 minutes
+	@$(BENCH_PYTHON) -m bench quick $(if $(ONLY),--only $(ONLY))
+
+.PHONY: bench-guard
+bench-guard: sync ## CPU per call against the floor: fails above 1.5 times the baseline (WRITE=1 writes that)
+	@$(BIN)/python -m bench guard $(if $(WRITE),--write)
+
+.PHONY: bench-environments
+bench-environments: .venv-bench/.synced .venv-cpex/.synced .venv-mellea/.synced
+	@$(MAKE) --quiet .venv-litellm/.synced 2> .venv-litellm.error \
+		|| echo "LiteLLM cannot be installed; .venv-litellm.error says why" >&2
+
 ##@ Long suites
 
 .PHONY: test-floor
@@ -226,4 +246,15 @@ $(UV): requirements/uv.txt
 	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-mellea
 	@$(call install,.venv-mellea,requirements/mellea.lock)
 	@$(call editable,.venv-mellea,client server)
+	@touch $@
+
+.venv-bench/.synced: $(UV) requirements/bench.lock client/pyproject.toml server/pyproject.toml
+	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-bench
+	@$(call install,.venv-bench,requirements/bench.lock)
+	@$(call editable,.venv-bench,client server)
+	@touch $@
+
+.venv-cpex/.synced .venv-litellm/.synced: .venv-%/.synced: $(UV) requirements/%.lock
+	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-$*
+	@$(call install,.venv-$*,requirements/$*.lock)
 	@touch $@

@@ -66,9 +66,7 @@ def _floor(kind: str) -> Iterator[tuple[Processes, Path]]:
         yield processes, Path(name)
 
 
-def _start(
-    processes: Processes, role: str, kind: str, part: str, *addresses: str
-) -> Process:
+def _start(processes: Processes, role: str, kind: str, part: str, *addresses: str) -> Process:
     process = processes.start(role, module(f"bench.floors.{kind}", part, *addresses), TUNED)
     process.until("READY")
     return process

@@ -1,4 +1,4 @@
-"""The payloads that every leg sends: the same fields, whatever the framework. No imports of ours."""
+"""The payloads that every leg sends: the same fields, whatever the framework."""
 
 from __future__ import annotations
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from bench.arithmetic import Spread, ratios, spread
-from bench.stage import Leg, Opening, Round, Stage
+from bench.processes import ProcessError
+from bench.stage import Leg, LegError, MissingPeerError, Opening, Round, Stage
 
 Measure: TypeAlias = Callable[[Round], float]
 """A figure of a round."""
@@ -54,22 +55,50 @@ class Series:
         return spread(ratios(self.of(measure), other.of(under or measure)))
 
 
-def interleave(legs: Sequence[Leg], *, rounds: int, seconds: float) -> dict[str, Series]:
-    """Run every leg in turn, `rounds` times, for `seconds` each; the series by leg.
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What an experiment gave: the series by leg, and why legs are missing, by leg."""
 
-    Every stage is up for the whole time, so that each leg meets the same machine. Raises
-    LegError and ProcessError.
+    series: Mapping[str, Series]
+    missing: Mapping[str, str]
+
+
+def interleave(legs: Sequence[Leg], *, rounds: int, seconds: float) -> Measured:
+    """Run every leg in turn, `rounds` times, for `seconds` each, after one that is dropped.
+
+    Every stage is up for the whole time, so that each leg meets the same machine. A peer that
+    is not installed is missing; anything else that goes wrong raises LegError or ProcessError.
     """
     with ExitStack() as stack:
-        stages: dict[Opening, Stage] = {}
-        for leg in legs:
-            if leg.stage not in stages:
-                stages[leg.stage] = stack.enter_context(leg.stage())
-        measured: dict[str, list[Round]] = {leg.name: [] for leg in legs}
+        stages, missing = _open(legs, stack)
+        present = [leg for leg in legs if leg.stage in stages]
+        measured: dict[str, list[Round]] = {leg.name: [] for leg in present}
         for number in range(rounds + 1):
-            for leg in legs:
-                stage = stages[leg.stage]
-                one = stage.round(seconds=seconds, in_flight=leg.in_flight, terms=leg.terms)
+            for leg in present:
+                one = _round(leg, stages[leg.stage], seconds)
                 if number:
                     measured[leg.name].append(one)
-        return {leg.name: Series(leg, tuple(measured[leg.name])) for leg in legs}
+        series = {leg.name: Series(leg, tuple(measured[leg.name])) for leg in present}
+        return Measured(
+            series, {leg.name: missing[leg.stage] for leg in legs if leg.stage in missing}
+        )
+
+
+def _open(
+    legs: Sequence[Leg], stack: ExitStack
+) -> tuple[Mapping[Opening, Stage], Mapping[Opening, str]]:
+    stages: dict[Opening, Stage] = {}
+    missing: dict[Opening, str] = {}
+    for opening in dict.fromkeys(leg.stage for leg in legs):
+        try:
+            stages[opening] = stack.enter_context(opening())
+        except MissingPeerError as error:
+            missing[opening] = str(error)
+    return stages, missing
+
+
+def _round(leg: Leg, stage: Stage, seconds: float) -> Round:
+    try:
+        return stage.round(seconds=seconds, in_flight=leg.in_flight, terms=leg.terms)
+    except (LegError, ProcessError, TimeoutError) as error:
+        raise LegError(f"{leg.name}: {error}") from error

@@ -1,4 +1,4 @@
-"""A stage: the processes of one way to run hooks, and rounds on it; a leg: a stage and its terms."""
+"""A stage is the processes of one way to run hooks; a leg is a stage and the terms of its calls."""
 
 from __future__ import annotations
 
@@ -18,6 +18,10 @@ APPLICATION = "application"
 
 class LegError(Exception):
     """A leg did not do what it must: a call failed, or came back with something else."""
+
+
+class MissingPeerError(Exception):
+    """A peer's environment is not there; the message says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

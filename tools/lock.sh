@@ -29,3 +29,7 @@ compile requirements/model.lock requirements/model.in "$@"
 compile requirements/model.lock requirements/model.in "$@"
 compile requirements/fuzz.lock client/pyproject.toml server/pyproject.toml \
     requirements/build.in requirements/fuzz.in "$@"
+compile requirements/bench.lock client/pyproject.toml server/pyproject.toml \
+    requirements/build.in requirements/bench.in --constraint requirements/dev.lock "$@"
+compile requirements/cpex.lock requirements/cpex.in --constraint requirements/dev.lock "$@"
+compile requirements/litellm.lock requirements/litellm.in "$@"

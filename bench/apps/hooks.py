@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -88,4 +89,6 @@ async def main(target: str, ca: Path | None) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(main(sys.argv[1], Path(sys.argv[2]) if len(sys.argv) > 2 else None))
+    # An application has the loop that it has: the leg `plain` shows what it costs to leave it so.
+    run = asyncio.run if os.environ.get("BENCH_PLAIN") else uvloop.run
+    run(main(sys.argv[1], Path(sys.argv[2]) if len(sys.argv) > 2 else None))

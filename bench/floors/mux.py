@@ -99,7 +99,7 @@ async def relay(address: str, workers_address: str) -> None:
     """Serve until the process is told to stop."""
     between = Relay()
     server = grpc.aio.server(options=OPTIONS)
-    handlers = {
+    handlers: dict[str, Any] = {
         "Call": grpc.stream_stream_rpc_method_handler(between.call),
         "Attach": grpc.stream_stream_rpc_method_handler(between.attach),
     }

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -30,7 +29,7 @@ Answer = Callable[[bytes, Any], Awaitable[bytes]]
 async def serve(address: str, answer: Answer) -> None:
     """Serve the one method until the process is told to stop."""
     server = grpc.aio.server(options=OPTIONS)
-    handlers = {"Call": grpc.unary_unary_rpc_method_handler(answer)}
+    handlers: dict[str, Any] = {"Call": grpc.unary_unary_rpc_method_handler(answer)}
     server.add_generic_rpc_handlers(
         (grpc.method_handlers_generic_handler("bench.Floor", handlers),)
     )
@@ -52,7 +51,7 @@ async def worker(address: str) -> None:
 async def relay(address: str, target: str) -> None:
     """Ask the worker, and hand its answer back."""
     async with grpc.aio.insecure_channel(target, options=OPTIONS) as channel:
-        ask: Callable[[bytes], Awaitable[bytes]] = channel.unary_unary(METHOD)
+        ask: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(METHOD)
 
         async def forward(body: bytes, _context: object) -> bytes:
             return await ask(body)
@@ -63,7 +62,7 @@ async def relay(address: str, target: str) -> None:
 async def caller(target: str) -> None:
     """The measured application."""
     async with grpc.aio.insecure_channel(target, options=OPTIONS) as channel:
-        ask: Callable[[bytes], Awaitable[bytes]] = channel.unary_unary(METHOD)
+        ask: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(METHOD)
 
         async def rounds(order: Order) -> Report:
             payload = payloads.fields_of(order.terms["size"])

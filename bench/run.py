@@ -1,0 +1,58 @@
+"""Running experiments one after the other, within a bound of time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from bench import ours
+from bench.experiments.model import Experiment
+from bench.measures import resident_bytes, wait_until_idle
+from bench.results import experiment_table
+from bench.rounds import Measured, interleave
+
+_START_SECONDS: Final = 2.5
+"""What starting and ending a stage takes, about; for the decision whether there is time left."""
+
+_MIB: Final = 1024 * 1024
+
+
+@dataclass(slots=True)
+class Run:
+    """What a run gave so far; `not_run` says why an experiment was left out."""
+
+    measured: dict[str, Measured] = field(default_factory=dict)
+    not_run: dict[str, str] = field(default_factory=dict)
+
+
+def run(experiments: Iterable[Experiment], *, seconds: float, say: Callable[[str], None]) -> Run:
+    """Run what fits into `seconds`, and say what each experiment gave.
+
+    Raises LegError and ProcessError: a leg that fails fails the run.
+    """
+    deadline = time.monotonic() + seconds
+    done = Run()
+    for experiment in experiments:
+        left = deadline - time.monotonic()
+        if left < _takes(experiment):
+            done.not_run[experiment.name] = f"{left:.0f} s were left, which is not enough"
+            continue
+        measured = interleave(experiment.legs, rounds=experiment.rounds, seconds=experiment.seconds)
+        done.measured[experiment.name] = measured
+        say(experiment_table(experiment.name, measured))
+    return done
+
+
+def idle_mebibytes() -> float:
+    """The resident memory of a sidecar that has just become idle."""
+    with ours.idle_sidecar() as serving:
+        wait_until_idle((serving.pid,))
+        return resident_bytes(serving.pid) / _MIB
+
+
+def _takes(experiment: Experiment) -> float:
+    stages = len({leg.stage for leg in experiment.legs})
+    rounds = (experiment.rounds + 1) * len(experiment.legs)
+    return rounds * experiment.seconds + stages * _START_SECONDS
