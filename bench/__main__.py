@@ -11,9 +11,10 @@ from bench import guard
 from bench.experiments.every import EVERY, PARTS
 from bench.experiments.model import Experiment
 from bench.processes import ProcessError
-from bench.results import FILE, SELECTION_FILE, document, targets_table, write
+from bench.results import FULL, LATEST, SELECTION, document, write
 from bench.run import idle_mebibytes, run
 from bench.stage import LegError
+from bench.tables import targets_table
 from bench.targets import TARGETS, idle_memory, judge
 
 _MINUTES = {"quick": 4.75, "full": 25.0}
@@ -38,14 +39,16 @@ def _measure(options: argparse.Namespace) -> int:
     idle = idle_memory(idle_mebibytes())
     done = run(_selected(options), seconds=minutes * 60, say=lambda text: print(text, flush=True))
     outcomes = [judge(target, done.measured) for target in (*TARGETS, idle)]
-    print(targets_table(outcomes))
+    print(targets_table(outcome.as_json() for outcome in outcomes))
     for name, why in done.not_run.items():
         print(f"not measured: {name}: {why}")
-    # A selection never takes the place of a whole run.
-    file = FILE if options.only is None else SELECTION_FILE
-    write(document(done.measured, outcomes, kind=options.command, not_run=done.not_run), file)
-    print(f"written: {file}")
-    return _draw() if options.command == "full" and options.only is None else 0
+    found = document(done.measured, outcomes, kind=options.command, not_run=done.not_run)
+    is_full = options.command == "full"
+    files = [SELECTION] if options.only else [LATEST, FULL] if is_full else [LATEST]
+    for file in files:
+        write(found, file)
+        print(f"written: {file}")
+    return _draw() if FULL in files else 0
 
 
 def _selected(options: argparse.Namespace) -> tuple[Experiment, ...]:
@@ -58,10 +61,13 @@ def _selected(options: argparse.Namespace) -> tuple[Experiment, ...]:
 
 def _draw() -> int:
     # Only now: the guard runs where there is no matplotlib.
+    from bench.page import PAGE, write_page
     from bench.plots import draw
 
     for file in draw():
         print(f"drawn: {file}")
+    write_page()
+    print(f"written: {PAGE}")
     return 0
 
 
@@ -82,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
         )
     one = commands.add_parser("guard", help="compare CPU with the baseline")
     one.add_argument("--write", action="store_true", help="write the baseline instead")
-    commands.add_parser("plots", help="draw the plots of the last full run anew")
+    commands.add_parser("plots", help="draw the plots and write the page of the last full run anew")
     return parser
 
 

@@ -12,7 +12,8 @@ import matplotlib as mpl
 from matplotlib import pyplot
 
 from bench.processes import ROOT
-from bench.results import FILE
+from bench.results import FULL
+from bench.tables import cpu_by_kind
 
 FOLDER: Final = ROOT / "docs/performance"
 
@@ -36,8 +37,10 @@ Legs = Mapping[tuple[str, str], Mapping[str, Any]]
 
 def draw() -> list[Path]:
     """Draw every plot for which there are results, as PNG and SVG; the files."""
-    results = json.loads(FILE.read_text())
-    legs = {(each["experiment"], each["leg"]): each for each in results["legs"]}
+    results = json.loads(FULL.read_text())
+    legs = {
+        (each["experiment"], each["leg"]): each for each in results["legs"] if "missing" not in each
+    }
     drawn: list[Path] = []
     FOLDER.mkdir(parents=True, exist_ok=True)
     with mpl.rc_context(dict(_STYLE)):
@@ -137,7 +140,7 @@ def _cpu_bars(axes: Any, found: Sequence[Mapping[str, Any]]) -> None:
     positions = range(len(found))
     left = [0.0] * len(found)
     for kind, colour in zip(_KINDS, _COLOURS, strict=True):
-        widths = [_cpu_of(leg, kind) for leg in found]
+        widths = [cpu_by_kind(leg).get(kind, 0.0) for leg in found]
         if any(widths):
             axes.barh(positions, widths, left=left, color=colour, label=kind)
             left = [start + width for start, width in zip(left, widths, strict=True)]
@@ -150,15 +153,6 @@ def _cpu_bars(axes: Any, found: Sequence[Mapping[str, Any]]) -> None:
     axes.set_xlabel("CPU µs per call")
     if found:
         axes.legend()
-
-
-def _cpu_of(leg: Mapping[str, Any], kind: str) -> float:
-    by_process: Mapping[str, float] = leg["cpu_us_per_call_by_process"]
-    return sum(
-        used
-        for role, used in by_process.items()
-        if role == kind or (kind == "workers" and role.startswith("worker-"))
-    )
 
 
 def _around(found: Sequence[Mapping[str, Any]], measure: str) -> list[list[float]]:

@@ -10,8 +10,9 @@ from typing import Final
 from bench import ours
 from bench.experiments.model import Experiment
 from bench.measures import resident_bytes, wait_until_idle
-from bench.results import experiment_table
+from bench.results import legs_of
 from bench.rounds import Measured, interleave
+from bench.tables import legs_table
 
 _START_SECONDS: Final = 2.5
 """What starting and ending a stage takes, about; for the decision whether there is time left."""
@@ -41,7 +42,7 @@ def run(experiments: Iterable[Experiment], *, seconds: float, say: Callable[[str
             continue
         measured = interleave(experiment.legs, rounds=experiment.rounds, seconds=experiment.seconds)
         done.measured[experiment.name] = measured
-        say(experiment_table(experiment.name, measured))
+        say(f"### {experiment.name}\n\n{legs_table(legs_of(experiment.name, measured))}\n")
     return done
 
 
