@@ -17,7 +17,7 @@ BENCH_PYTHON := .venv-bench/bin/python
 # The suites that are too long for `make test`, in the order in which `make ci` runs them; what
 # stands behind a colon is how long they are there.
 LONG_SUITES := laws:CHAINS=50000 test-slow test-floor test-mellea demo e2e-polyglot \
-	isolation:CALLS=20000 fuzz:MINUTES=1 chaos:ROUNDS=50 soak:MINUTES=3
+	isolation:CALLS=20000 fuzz:MINUTES=1 chaos:ROUNDS=50 soak:MINUTES=3 bench-guard
 
 # What is tested on the oldest dependencies: everything that needs only the client distribution.
 FLOOR_TESTS := tests/contract tests/client tests/unit/client tests/unit/worker tests/unit/testing tests/worker \

@@ -76,7 +76,7 @@ def _leg(experiment: str, series: Series) -> dict[str, Any]:
 
 def _spread(found: Spread) -> dict[str, float]:
     return {
-        "median": round(found.median, 2),
-        "low": round(found.low, 2),
-        "high": round(found.high, 2),
+        "median": round(found.median, 4),
+        "low": round(found.low, 4),
+        "high": round(found.high, 4),
     }

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from bench import ours
@@ -14,8 +14,10 @@ from bench.results import legs_of
 from bench.rounds import Measured, interleave
 from bench.tables import legs_table
 
-_START_SECONDS: Final = 2.5
-"""What starting and ending a stage takes, about; for the decision whether there is time left."""
+_STAGE_SECONDS: Final = 3.0
+"""What starting and ending the processes of a stage takes, about."""
+
+_FEWEST_ROUNDS: Final = 4
 
 _MIB: Final = 1024 * 1024
 
@@ -37,7 +39,7 @@ def run(experiments: Iterable[Experiment], *, seconds: float, say: Callable[[str
     done = Run()
     for experiment in experiments:
         left = deadline - time.monotonic()
-        if left < _takes(experiment):
+        if left < takes(experiment):
             done.not_run[experiment.name] = f"{left:.0f} s were left, which is not enough"
             continue
         measured = interleave(experiment.legs, rounds=experiment.rounds, seconds=experiment.seconds)
@@ -53,7 +55,24 @@ def idle_mebibytes() -> float:
         return resident_bytes(serving.pid) / _MIB
 
 
-def _takes(experiment: Experiment) -> float:
-    stages = len({leg.stage for leg in experiment.legs})
+def fitted(to_come: Sequence[Experiment], seconds: float) -> Experiment:
+    """The first of the experiments, with fewer rounds where all of them would not fit.
+
+    On a machine that is slow to start processes every experiment is run with fewer rounds,
+    instead of the last ones not at all.
+    """
+    first = to_come[0]
+    starts = sum(_start_seconds(each) for each in to_come)
+    rounds = sum(takes(each) for each in to_come) - starts
+    share = (seconds - starts) / rounds
+    return replace(first, rounds=max(_FEWEST_ROUNDS, min(first.rounds, int(first.rounds * share))))
+
+
+def takes(experiment: Experiment) -> float:
+    """The seconds that an experiment takes, about."""
     rounds = (experiment.rounds + 1) * len(experiment.legs)
-    return rounds * experiment.seconds + stages * _START_SECONDS
+    return rounds * experiment.seconds + _start_seconds(experiment)
+
+
+def _start_seconds(experiment: Experiment) -> float:
+    return len({leg.stage for leg in experiment.legs}) * _STAGE_SECONDS
