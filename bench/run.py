@@ -37,8 +37,11 @@ def run(experiments: Iterable[Experiment], *, seconds: float, say: Callable[[str
     """
     deadline = time.monotonic() + seconds
     done = Run()
-    for experiment in experiments:
+    to_come = list(experiments)
+    while to_come:
         left = deadline - time.monotonic()
+        experiment = fitted(to_come, left)
+        to_come.pop(0)
         if left < takes(experiment):
             done.not_run[experiment.name] = f"{left:.0f} s were left, which is not enough"
             continue
