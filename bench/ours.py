@@ -13,8 +13,9 @@ from typing import Any, Final
 
 from bench.payloads import HOOK_TYPE, WRITABLE
 from bench.processes import TUNED, Process, Processes, module
-from bench.stage import APPLICATION, Stage
+from bench.stage import APPLICATION, LegError, Stage
 from tests.certificates import Authority
+from tests.supervised import sidecar_state
 
 FIVE: Final = ("gate", "change", "observe", "check", "tell")
 """One hook of each mode, a file each."""
@@ -57,7 +58,7 @@ def sidecar(
         Processes(Path(name)) as processes,
     ):
         folder = Path(name)
-        serving, target = _start_sidecar(processes, folder, workers, transport)
+        serving, target, admin = _start_sidecar(processes, folder, workers, transport)
         started = list(_start_workers(processes, folder, workers))
         for worker in started:
             worker.until("READY")
@@ -66,6 +67,7 @@ def sidecar(
         calling = processes.start(APPLICATION, command, environment)
         calling.until("READY")
         yield Stage(calling, (serving, *started))
+        _check_nothing_lost(admin)
 
 
 @contextmanager
@@ -80,8 +82,8 @@ def idle_sidecar() -> Iterator[Process]:
 
 def _start_sidecar(
     processes: Processes, folder: Path, workers: Workers | None, transport: str
-) -> tuple[Process, str]:
-    """Start the sidecar; the process, and the target that applications call."""
+) -> tuple[Process, str, str]:
+    """Start the sidecar; the process, the target that applications call, and the admin port."""
     command = [
         *(str(Path(sys.executable).parent / "sidehook"), "serve"),
         *("--socket", str(folder / "sidehook.sock")),
@@ -96,10 +98,21 @@ def _start_sidecar(
         command += ["--config", str(configuration)]
     serving = processes.start("sidecar", command)
     ready = serving.until("READY")
-    calls = dict(word.split("=", 1) for word in ready.split() if "=" in word)["calls"].split(",")
+    told = dict(word.split("=", 1) for word in ready.split() if "=" in word)
     if transport == "unix":
-        return serving, f"unix://{folder / 'sidehook.sock'}"
-    return serving, next(each for each in calls if each.startswith("127."))
+        return serving, f"unix://{folder / 'sidehook.sock'}", told["admin"]
+    target = next(each for each in told["calls"].split(",") if each.startswith("127."))
+    return serving, target, told["admin"]
+
+
+def _check_nothing_lost(admin: str) -> None:
+    """Raise LegError unless every detached event of this sidecar was delivered.
+
+    Calls that shed their detached hooks would be cheaper than calls that did not.
+    """
+    counts = sidecar_state(admin)["detached"]
+    if counts["accepted"] != counts["delivered"] or counts["shed"]:
+        raise LegError(f"detached events were lost: {counts}")
 
 
 def _configuration(folder: Path, workers: Workers, transport: str) -> dict[str, Any]:
