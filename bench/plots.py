@@ -13,13 +13,14 @@ from matplotlib import pyplot
 
 from bench.processes import ROOT
 from bench.results import FULL
-from bench.tables import cpu_by_kind
+from bench.tables import cpu_by_kind, short
 
 FOLDER: Final = ROOT / "docs/performance"
 
 _KINDS: Final = ("application", "sidecar", "relay", "workers", "plugins", "guardrail")
 _COLOURS: Final = ("#4c72b0", "#dd8452", "#8c8c8c", "#55a868", "#c44e52", "#937860")
 _STYLE: Final[Mapping[str, Any]] = {
+    "axes.axisbelow": True,
     "axes.grid": True,
     "axes.spines.right": False,
     "axes.spines.top": False,
@@ -145,7 +146,7 @@ def _cpu_bars(axes: Any, found: Sequence[Mapping[str, Any]]) -> None:
             axes.barh(positions, widths, left=left, color=colour, label=kind)
             left = [start + width for start, width in zip(left, widths, strict=True)]
     for position, leg in zip(positions, found, strict=True):
-        text = f" p50 {leg['p50_us']['median']:,.3g} µs"
+        text = f" p50 {short(leg['p50_us']['median'])} µs"
         axes.text(left[position], position, text, va="center", fontsize=8)
     axes.set_yticks(positions, [leg["leg"] for leg in found])
     axes.invert_yaxis()
@@ -192,6 +193,8 @@ def _points(
 def _logarithmic(axes: Any, x: str, y: str) -> None:
     axes.set_xscale("log")
     axes.set_yscale("log")
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.yaxis.set_major_formatter("{x:,.0f}")
     axes.set_xlabel(x)
     axes.set_ylabel(y)
     if axes.has_data():

@@ -16,6 +16,11 @@ def cpu_by_kind(leg: Mapping[str, Any]) -> dict[str, float]:
     return {kind: used for kind, used in kinds.items() if used}
 
 
+def short(number: float) -> str:
+    """A number for people: three digits, or all before the point."""
+    return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.3g}"
+
+
 def legs_table(legs: Iterable[Mapping[str, Any]]) -> str:
     """The legs of one experiment."""
     return "\n".join(
@@ -42,14 +47,14 @@ def _leg_line(leg: Mapping[str, Any]) -> str:
     if "missing" in leg:
         return f"| {leg['leg']} | | not measured: {_one_line(leg['missing'])} | | | | |"
     time = leg["p50_us"]
-    parts = ", ".join(f"{kind} {_short(used)}" for kind, used in cpu_by_kind(leg).items())
+    parts = ", ".join(f"{kind} {short(used)}" for kind, used in cpu_by_kind(leg).items())
     cells = (
         leg["leg"],
         str(leg["in_flight"]),
-        _short(time["median"]),
-        f"{_short(time['low'])} to {_short(time['high'])}",
-        _short(leg["calls_per_second"]["median"]),
-        _short(leg["cpu_us_per_call"]["median"]),
+        short(time["median"]),
+        f"{short(time['low'])} to {short(time['high'])}",
+        short(leg["calls_per_second"]["median"]),
+        short(leg["cpu_us_per_call"]["median"]),
         parts,
     )
     return f"| {' | '.join(cells)} |"
@@ -60,14 +65,9 @@ def _target_line(target: Mapping[str, Any]) -> str:
     holds = "yes" if target["holds"] else "**no**"
     if target["value"] is None:
         return f"| `{target['id']}` | | {_one_line(target['why'])} | {bound} | {holds} |"
-    around = f"{_short(target['low'])} to {_short(target['high'])}"
-    return f"| `{target['id']}` | {_short(target['value'])} | {around} | {bound} | {holds} |"
+    around = f"{short(target['low'])} to {short(target['high'])}"
+    return f"| `{target['id']}` | {short(target['value'])} | {around} | {bound} | {holds} |"
 
 
 def _one_line(text: str) -> str:
     return " ".join(text.replace("|", "/").split())
-
-
-def _short(number: float) -> str:
-    """Three digits, or all before the point."""
-    return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.3g}"
