@@ -143,11 +143,11 @@ lock: $(UV) ## Write the lock files anew from what is declared (UPGRADE=1: with 
 
 .PHONY: bench
 bench: bench-environments ## What a call costs, beside floors and peers, in at most 25 minutes (MINUTES, ONLY=ladder)
-	@$(BENCH_PYTHON) -m bench full $(if $(MINUTES),--minutes $(MINUTES)) $(if $(ONLY),--only $(ONLY))
+	@$(BENCH_PYTHON) -m bench full $(if $(MINUTES),--minutes $(MINUTES)) $(if $(ONLY),--only '$(ONLY)')
 
 .PHONY: bench-quick
 bench-quick: bench-environments ## The targets alone, in under 5 minutes
-	@$(BENCH_PYTHON) -m bench quick $(if $(ONLY),--only $(ONLY))
+	@$(BENCH_PYTHON) -m bench quick $(if $(ONLY),--only '$(ONLY)')
 
 .PHONY: bench-guard
 bench-guard: sync ## CPU per call against the floor: fails above 1.5 times the baseline (WRITE=1 writes that)
