@@ -19,6 +19,7 @@ import uvloop
 
 from bench import payloads
 from bench.driver import Order, Report, WrongResultError, drive, obey
+from bench.floors.settings import at_rest
 from bench.floors.unary import OPTIONS
 from sidehook._frames import MESSAGE, Joiner, decode_frame, unpack
 from sidehook._mux import Ids, Outbox, pump
@@ -63,6 +64,7 @@ async def _dial(target: str, method: str, outbox: Outbox, on_message: OnMessage)
 async def worker(target: str) -> None:
     """Send everything back."""
     outbox = _outbox()
+    at_rest()
     print("READY", flush=True)
     await _dial(target, "Attach", outbox, lambda number, body: outbox.put(number, MESSAGE, body))
 
@@ -107,6 +109,7 @@ async def relay(address: str, workers_address: str) -> None:
     server.add_insecure_port(address)
     server.add_insecure_port(workers_address)
     await server.start()
+    at_rest()
     print("READY", flush=True)
     await server.wait_for_termination()
 

@@ -16,6 +16,7 @@ import uvloop
 
 from bench import payloads
 from bench.driver import Order, Report, WrongResultError, drive, obey
+from bench.floors.settings import at_rest
 
 _HEAD: Final = 8
 
@@ -62,6 +63,7 @@ async def worker(socket: str) -> None:
     _, peer = await loop.create_unix_connection(
         lambda: Peer(lambda peer, number, body: peer.send(number, body)), socket
     )
+    at_rest()
     print("READY", flush=True)
     await asyncio.Event().wait()
     del peer
@@ -90,6 +92,7 @@ async def relay(socket: str, workers_socket: str) -> None:
 
     await loop.create_unix_server(joined, workers_socket)
     await loop.create_unix_server(lambda: Peer(called), socket)
+    at_rest()
     print("READY", flush=True)
     await asyncio.Event().wait()
 

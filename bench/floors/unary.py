@@ -16,6 +16,7 @@ import uvloop
 
 from bench import payloads
 from bench.driver import Order, Report, WrongResultError, drive, obey
+from bench.floors.settings import at_rest
 
 METHOD: Final = "/bench.Floor/Call"
 OPTIONS: Final = (
@@ -35,6 +36,7 @@ async def serve(address: str, answer: Answer) -> None:
     )
     server.add_insecure_port(address)
     await server.start()
+    at_rest()
     print("READY", flush=True)
     await server.wait_for_termination()
 
