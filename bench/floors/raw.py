@@ -90,11 +90,12 @@ async def relay(socket: str, workers_socket: str) -> None:
         workers.append(Peer(answered))
         return workers[-1]
 
-    await loop.create_unix_server(joined, workers_socket)
-    await loop.create_unix_server(lambda: Peer(called), socket)
+    attaching = await loop.create_unix_server(joined, workers_socket)
+    calling = await loop.create_unix_server(lambda: Peer(called), socket)
     at_rest()
     print("READY", flush=True)
-    await asyncio.Event().wait()
+    async with attaching, calling:
+        await asyncio.Event().wait()
 
 
 async def caller(socket: str) -> None:
