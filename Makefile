@@ -42,7 +42,7 @@ editable = $(UV) pip install --quiet --python $(1)/bin/python --no-deps --no-bui
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## "; print "usage: make TARGET" } \
 		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' Makefile
+		/^[a-z0-9-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: sync
 sync: ## Make .venv, or bring it up to requirements/dev.lock
