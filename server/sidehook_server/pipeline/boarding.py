@@ -81,24 +81,23 @@ class Boarding:
         if not run.is_fused:
             request = self.sight(first, now)
             return StartRun(run.number, first.hook, request, first.expires)
-        hooks = tuple([self._plan.hooks[place] for place in places])
-        request = requests.run_request(
-            first.hook,
+        hooks = segment.hooks
+        if len(places) < len(hooks):
+            hooks = tuple([self._plan.hooks[place] for place in places])
+        room = self._plan.max_payload_bytes - size_of(self._judge.seen) if segment.patches else 0
+        request = requests.fused_request(
+            hooks,
             call=self._call,
             fields=self._judge.seen,
             state=self._judge.state.seen_by(first.hook.worker),
             steps=self._steps(segment, places, now),
             time_left=self._budget.left(now),
+            rooms=(max(0, room), self._judge.state.room),
         )
-        room = self._plan.max_payload_bytes - size_of(self._judge.seen) if segment.patches else 0
-        rooms = (max(0, room), self._judge.state.room)
-        return StartRun(
-            run.number,
-            first.hook,
-            requests.fused(request, hooks, fields=self._judge.seen, rooms=rooms),
-            max([running.expires for running in members]),
-            hooks[1:],
-        )
+        expires = first.expires
+        if len(members) > 1:
+            expires = max([running.expires for running in members])
+        return StartRun(run.number, first.hook, request, expires, hooks[1:])
 
     def _places(self, segment: Segment, members: Sequence[Running]) -> Sequence[int]:
         if members[0].phase.row.schedule is Schedule.PARALLEL:

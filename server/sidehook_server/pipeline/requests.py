@@ -41,18 +41,29 @@ def run_request(
     )
 
 
-def fused(
-    request: RunRequest, hooks: tuple[PlannedHook, ...], *, fields: Fields, rooms: tuple[int, int]
+def fused_request(
+    hooks: tuple[PlannedHook, ...],
+    *,
+    call: CallRequest,
+    fields: Fields,
+    state: Mapping[str, bytes],
+    steps: Steps,
+    time_left: float,
+    rooms: tuple[int, int],
 ) -> RunRequest:
-    """The run as one of several hooks, which see what all of them asked for.
+    """A run of several hooks, on the fields that any of them asked for.
 
     `rooms` are the bytes by which payload and state may grow.
     """
-    own = hooks[0]
-    return replace(
-        request,
-        fields=request.fields if own.fields is None else seen_by(_asked(hooks), fields),
-        idempotency_key=request.idempotency_key.removesuffix(own.name),
+    own, context = hooks[0], call.context
+    return RunRequest(
+        call_id=call.call_id,
+        hook_type=call.hook_type,
+        steps=steps,
+        fields=fields if own.fields is None else seen_by(_asked(hooks), fields),
+        context=replace(context, state=state) if context.state or state else context,
+        time_left=time_left,
+        idempotency_key=f"{call.call_id}/{own.worker}/",
         payload_room=rooms[0],
         state_room=rooms[1],
     )

@@ -66,6 +66,8 @@ class CallState:
     @property
     def room(self) -> int:
         """The bytes by which it may still grow."""
+        if not self._now:
+            return self._max_bytes
         return self._max_bytes - sum(
             len(key.encode()) + len(text) for key, text in self._now.items()
         )

@@ -247,7 +247,7 @@ class StreamLink:
         run = self._runs.get(frame.id)
         if run is None:
             self._end(frame.id)
-            self._unawaited(frame.id)
+            self._unawaited(frame)
             return
         try:
             result = _wire.decode_result(frame.body, hooks=len(run.hooks))
@@ -391,8 +391,9 @@ class StreamLink:
         if identity not in self._over:
             self._observer.frame_dropped(self.worker, FrameDrop.UNKNOWN_ID)
 
-    def _unawaited(self, identity: int) -> None:
+    def _unawaited(self, frame: Frame) -> None:
         """A result that nobody waits for: late, or of a run that never was."""
+        identity = frame.id
         if identity not in self._over:
             self._observer.frame_dropped(self.worker, FrameDrop.UNKNOWN_ID)
             return
@@ -401,7 +402,7 @@ class StreamLink:
             self._observer.late_answer(self.worker)
         else:
             self._over[identity] = None
-            self._late(run, 0)
+            self._late(run, _result_index(frame, len(run.hooks)))
 
     def _late(self, run: StreamRun, index: int) -> None:
         self._observer.late_answer(self.worker)
@@ -442,6 +443,14 @@ class _Handle:
     def cancel(self, index: int | None = None) -> None:
         """Stops it, or a hook of it."""
         self._link.cancel(self._identity, index)
+
+
+def _result_index(result: Frame, hooks: int) -> int:
+    """Whose result it is, in a run of so many hooks; the first one's when that cannot be read."""
+    try:
+        return _wire.decode_result(result.body, hooks=hooks).index
+    except _wire.MalformedResultError as error:
+        return error.index or 0
 
 
 def _index_of(started: Frame) -> int:
