@@ -80,6 +80,10 @@ class Counters(Metric[Count]):
         super().__init__(name, text, labels, Count)
         registry.register(self)
 
+    def describe(self) -> Iterator[CounterMetricFamily]:
+        """Its name, for a registry that takes each once."""
+        return self.collect()
+
     def collect(self) -> Iterator[CounterMetricFamily]:
         """What was counted, as prometheus_client has it."""
         family = CounterMetricFamily(self._name, self._text, labels=self._labels)
@@ -103,6 +107,10 @@ class Histograms(Metric[Spread]):
         self._shown = [_shown(bound) for bound in (*bounds, inf)]
         super().__init__(name, text, labels, lambda: Spread(bounds))
         registry.register(self)
+
+    def describe(self) -> Iterator[HistogramMetricFamily]:
+        """Its name, for a registry that takes each once."""
+        return self.collect()
 
     def collect(self) -> Iterator[HistogramMetricFamily]:
         """What was counted, as prometheus_client has it."""
