@@ -22,10 +22,12 @@ from pathlib import Path
 
 from sidehook.aio import Client
 
-SECONDS = 10.0
+SECONDS = float(next(iter(sys.argv[1:]), 10))
+"""For each load; the command's one argument."""
+
 LOADS = (10, 100, 500)
 """Calls a second, one after the other's time has come."""
-AT_ONCE = (1, 64)
+AT_ONCE = (64,)
 """Calls in flight, each followed by the next at once."""
 TEXT = "x" * 1024
 TICK = os.sysconf("SC_CLK_TCK")

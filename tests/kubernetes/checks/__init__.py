@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final, TypeAlias
 
 from tests.kubernetes.checks.alerts import alerts
-from tests.kubernetes.checks.configuration import configuration, probed_address
+from tests.kubernetes.checks.configuration import configuration, journal_room, probed_address
 from tests.kubernetes.checks.endings import endings
 from tests.kubernetes.checks.names import names
 from tests.kubernetes.checks.references import references, reload
@@ -29,6 +29,7 @@ CHECKS: Final[Mapping[str, Check]] = {
         endings,
         enums,
         images,
+        journal_room,
         names,
         ports,
         probed_address,

@@ -11,6 +11,7 @@ from typing import Final
 from sidehook_server.config.load import load_config
 from sidehook_server.config.model import Config
 from sidehook_server.config.problems import ConfigError
+from tests.kubernetes.checks.values import amount
 from tests.kubernetes.objects import Object, Objects, Pod, at, name_of, of_kind, pods
 
 FILE: Final = "sidehook.yaml"
@@ -73,6 +74,30 @@ def _asks(
         yield f"{owner} {probe} asks {words[-1]}: no such question"
     if words is not None and f"http://127.0.0.1:{port}" not in words:
         yield f"{owner} {probe} does not ask port {port}, where the admin port is"
+
+
+def journal_room(objects: Objects) -> Iterator[str]:
+    """A journal that may grow over the size of its volume: kubelet would evict the pod."""
+    found = loaded(objects)
+    for pod in pods(objects):
+        sizes = {
+            volume["name"]: amount(volume["emptyDir"].get("sizeLimit", "0"))
+            for volume in pod.spec.get("volumes", ())
+            if "emptyDir" in volume
+        }
+        for container, name in sidecars(pod):
+            detached = found[name].detached if name in found else None
+            if detached is None or detached.journal is None:
+                continue
+            needed = 2 * detached.max_bytes + 64 * 1024**2
+            for mount in container["volumeMounts"]:
+                size = sizes.get(mount["name"])
+                inside = detached.journal.startswith(f"{mount['mountPath']}/")
+                if inside and size is not None and size < needed:
+                    yield (
+                        f"{pod.where} {mount['name']} has {size:.0f} bytes, and its journal may "
+                        f"grow to {needed}"
+                    )
 
 
 def sidecars(pod: Pod) -> Iterator[tuple[Object, str]]:
