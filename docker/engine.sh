@@ -102,6 +102,8 @@ stop_engine() {
     [[ -z $left ]] || docker rm --force --volumes $left >/dev/null
     docker volume prune --force >/dev/null
     docker network prune --force >/dev/null
+    # Builds that a later one took the name of.
+    docker image prune --force >/dev/null
     kill "$engine" && wait "$engine" || true
 }
 
