@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -42,7 +43,7 @@ def scene(stage: Stage) -> Scene:
     sidecar = stage.sidecar(
         OVER_TCP, network=network, mem_limit="160m", memswap_limit="160m", restart_policy=AGAIN
     )
-    limited = {"network": network, "mem_limit": "96m", "memswap_limit": "96m"}
+    limited: dict[str, Any] = {"network": network, "mem_limit": "96m", "memswap_limit": "96m"}
     watchers = stage.worker("watchers", "--listen", "0.0.0.0:7002", restart_policy=AGAIN, **limited)
     guards = stage.worker("guards", "--attach", "sidecar:7001", restart_policy=AGAIN, **limited)
     app = stage.app(network=network, environment={"SIDEHOOK_TARGET": "sidecar:7000"})
