@@ -14,7 +14,7 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 ENGINE_ROOT=${ENGINE_ROOT:-$(dirname "$here")/.engine}
-readonly PROGRAMS=(dockerd:docker.io iptables:iptables unshare:util-linux ip:iproute2)
+readonly PROGRAMS=(dockerd:docker.io iptables:iptables unshare:util-linux setpriv:util-linux ip:iproute2)
 
 fail() {
     echo "no container engine can be had: $*" >&2
@@ -65,7 +65,9 @@ enter_namespaces() {
     export ENGINE_INSIDE
     trap 'rm -rf "$ENGINE_INSIDE"' EXIT
     local code=0
-    unshare --net --mount --propagation private --pid --fork --kill-child --mount-proc \
+    # The namespaces end with this script, however it ends.
+    setpriv --pdeathsig KILL \
+        unshare --net --mount --propagation private --pid --fork --kill-child --mount-proc \
         "$here/engine.sh" "$@" || code=$?
     remove_control_groups
     exit "$code"
@@ -102,6 +104,8 @@ stop_engine() {
     [[ -z $left ]] || docker rm --force --volumes $left >/dev/null
     docker volume prune --force >/dev/null
     docker network prune --force >/dev/null
+    # Builds that a later one took the name of.
+    docker image prune --force >/dev/null
     kill "$engine" && wait "$engine" || true
 }
 
