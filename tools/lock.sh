@@ -28,3 +28,15 @@ compile requirements/mellea.lock client/pyproject.toml server/pyproject.toml \
 compile requirements/model.lock requirements/model.in "$@"
 compile requirements/fuzz.lock client/pyproject.toml server/pyproject.toml \
     requirements/build.in requirements/fuzz.in "$@"
+compile requirements/kubernetes.lock client/pyproject.toml server/pyproject.toml \
+    requirements/kubernetes.in "$@"
+compile requirements/kubernetes-tools.lock --no-deps requirements/kubernetes-tools.in "$@"
+compile requirements/image-sidecar.lock --extra encryption --extra otlp \
+    client/pyproject.toml server/pyproject.toml "$@"
+compile requirements/image-worker.lock client/pyproject.toml requirements/image-worker.in "$@"
+compile requirements/image-tools.lock requirements/image-tools.in "$@"
+compile requirements/containers.lock client/pyproject.toml requirements/containers.in "$@"
+compile requirements/bench.lock client/pyproject.toml server/pyproject.toml \
+    requirements/build.in requirements/bench.in --constraint requirements/dev.lock "$@"
+compile requirements/cpex.lock requirements/cpex.in --constraint requirements/dev.lock "$@"
+compile requirements/litellm.lock requirements/litellm.in "$@"

@@ -12,7 +12,9 @@ from tests.unit.pipeline.scripted import Scripted, a_hook
 
 def test_a_plan_of_no_hooks_has_no_phase_and_the_defaults() -> None:
     plan = compile_plan("t", ())
-    assert plan == Plan(hook_type="t", phases=(), writable=frozenset())
+    assert plan == Plan(
+        hook_type="t", phases=(), places=(), hooks=(), segments=(), writable=frozenset()
+    )
     assert (plan.generation, plan.missing, plan.development) == (0, (), False)
     assert plan.max_payload_bytes == 16 * 1024 * 1024
     receipt = Scripted(plan).verdict.receipt
@@ -32,6 +34,9 @@ def test_a_plan_carries_what_it_was_compiled_with() -> None:
     assert plan == Plan(
         hook_type="t",
         phases=(),
+        places=(),
+        hooks=(),
+        segments=(),
         writable=frozenset({"a"}),
         generation=7,
         missing=("a guard",),

@@ -1,0 +1,8 @@
+"""One hook, CONCURRENT: may block, lets everything pass."""
+
+from sidehook import Context, Payload, PluginMode, hook
+
+
+@hook("bench_call", mode=PluginMode.CONCURRENT)
+async def check(payload: Payload, ctx: Context) -> None:
+    """Let it pass."""

@@ -1,0 +1,31 @@
+"""Five hooks, one of each mode, before every call of a model that mellea makes."""
+
+from sidehook import Context, HookType, Payload, PluginMode, hook, modify
+
+TYPE = HookType.GENERATION_PRE_CALL
+
+
+@hook(TYPE, mode=PluginMode.SEQUENTIAL)
+async def gate(payload: Payload, ctx: Context) -> None:
+    """Let it pass."""
+
+
+@hook(TYPE, mode=PluginMode.TRANSFORM)
+async def change(payload: Payload, ctx: Context) -> object:
+    """Set the temperature."""
+    return modify(payload, model_options={**payload["model_options"], "temperature": 0.7})
+
+
+@hook(TYPE, mode=PluginMode.AUDIT)
+async def observe(payload: Payload, ctx: Context) -> None:
+    """Say nothing."""
+
+
+@hook(TYPE, mode=PluginMode.CONCURRENT)
+async def check(payload: Payload, ctx: Context) -> None:
+    """Let it pass."""
+
+
+@hook(TYPE, mode=PluginMode.FIRE_AND_FORGET)
+async def tell(payload: Payload, ctx: Context) -> None:
+    """Do nothing."""
