@@ -1,7 +1,7 @@
 """`await invoke` when nobody listens, beside an empty coroutine: `… TARGET`, orders on stdin.
 
-Both in one process and in the same loop, a thousand at a time, because reading the clock
-costs as much as the thing itself.
+Both in one process and in the same loop, a hundred at a time: reading the clock costs as
+much as the empty coroutine, and a longer run would rarely have its core to itself.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from bench.arithmetic import percentile
 from bench.driver import Order, Report, WrongResultError, obey
 from sidehook.aio import Client
 
-_AT_ONCE: Final = 1000
+_AT_ONCE: Final = 100
 
 
 async def _awaited(
