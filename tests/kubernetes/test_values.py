@@ -192,6 +192,7 @@ RESTART_CHANGES: list[Values] = [
     {"limits": {"list_lease": "9s"}},
     {"detached": {"queue": 7}},
     {"dev": True},
+    {"tuning": {"uvloop": False}},
     {"decision_log": {"to": "off"}},
 ]
 

@@ -31,7 +31,7 @@ of the pod it rolls the pods when one of them changes, and only then. Its argume
 {{- $config := . | fromYaml -}}
 {{- $log := omit ($config.decision_log | default dict) "texts" "show" -}}
 {{- $limits := pick ($config.limits | default dict) "list_lease" -}}
-{{- pick $config "listen" "state_dir" "dev" "detached" | merge (dict "decision_log" $log "limits" $limits) | toJson | sha256sum -}}
+{{- pick $config "listen" "state_dir" "dev" "detached" "tuning" | merge (dict "decision_log" $log "limits" $limits) | toJson | sha256sum -}}
 {{- end -}}
 
 {{/* The ConfigMap with it. Arguments: root, name, text. */}}
