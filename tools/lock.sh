@@ -26,9 +26,16 @@ compile requirements/mellea.lock client/pyproject.toml server/pyproject.toml \
     requirements/build.in requirements/test.in requirements/examples.in \
     requirements/mellea.in "$@"
 compile requirements/model.lock requirements/model.in "$@"
-compile requirements/model.lock requirements/model.in "$@"
 compile requirements/fuzz.lock client/pyproject.toml server/pyproject.toml \
     requirements/build.in requirements/fuzz.in "$@"
+compile requirements/kubernetes.lock client/pyproject.toml server/pyproject.toml \
+    requirements/kubernetes.in "$@"
+compile requirements/kubernetes-tools.lock --no-deps requirements/kubernetes-tools.in "$@"
+compile requirements/image-sidecar.lock --extra encryption --extra otlp \
+    client/pyproject.toml server/pyproject.toml "$@"
+compile requirements/image-worker.lock client/pyproject.toml requirements/image-worker.in "$@"
+compile requirements/image-tools.lock requirements/image-tools.in "$@"
+compile requirements/containers.lock client/pyproject.toml requirements/containers.in "$@"
 compile requirements/bench.lock client/pyproject.toml server/pyproject.toml \
     requirements/build.in requirements/bench.in --constraint requirements/dev.lock "$@"
 compile requirements/cpex.lock requirements/cpex.in --constraint requirements/dev.lock "$@"

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from sidehook._call import CallFailure, Receipt, ReceiptLine, Violation
 from sidehook._catalogue import CATALOGUE, HookType
 from sidehook._errors import (
+    CallerForbiddenError,
     CallRefusedError,
     DeadlineExceededError,
     DefinitionError,
@@ -61,6 +62,7 @@ __all__ = [
     "CallFailure",
     "CallOutcome",
     "CallRefusedError",
+    "CallerForbiddenError",
     "Client",
     "ClientStats",
     "Context",

@@ -5,9 +5,9 @@ Times are seconds as floats. `Fields` maps each field's name to its opaque value
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from sidehook._types import CallOutcome, FailureClass, HookOutcome, Mode, Value
 
@@ -15,12 +15,33 @@ Fields: TypeAlias = Mapping[str, Value]
 """A payload or patch as it travels: field name to opaque value, each name once."""
 
 
+class WireFields(dict[str, Value]):
+    """Fields as they were read, with the octets that they were read from and their size.
+
+    The octets hold these fields and nothing else, so they may travel on as they are. The
+    size is what `size_of` gives. Whoever changes a field makes another dict of it.
+    """
+
+    __slots__ = ("octets", "size")
+
+    octets: bytes
+    size: int
+
+
+def size_of(fields: Fields) -> int:
+    """The bytes of a payload or patch that limits are about: its names and its octets."""
+    if isinstance(fields, WireFields):
+        return fields.size
+    return sum(len(name.encode()) + len(value.octets) for name, value in fields.items())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallContext:
     """Who a call is for, as the application says it; nothing here is verified.
 
     `state` maps keys to JSON texts: `worker/key` or `shared.key` between client and
-    sidecar; in a run the worker's own keys come without its name.
+    sidecar; in a run the worker's own keys come without its name. `octets` are these
+    fields serialized, kept by `sidehook._wire` once it has made them.
     """
 
     request_id: str = ""
@@ -30,6 +51,7 @@ class CallContext:
     labels: Mapping[str, str] = field(default_factory=dict)
     state: Mapping[str, bytes] = field(default_factory=dict)
     scopes: tuple[str, ...] = ()
+    octets: bytes | None = field(default=None, init=False, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,3 +182,11 @@ class CallAnswer:
     outcome: Proceed | Violation | CallFailure
     receipt: Receipt
     state: StateChange = NO_CHANGE
+
+
+class Verdict(NamedTuple):
+    """The answer to one call as a client takes it: `receipt` may be read later, by calling it."""
+
+    outcome: Proceed | Violation | CallFailure
+    receipt: Receipt | Callable[[], Receipt]
+    state: StateChange

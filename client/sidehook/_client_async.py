@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
-import time
 from collections.abc import Mapping
+from pathlib import Path
+from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, overload
 
 from sidehook._client_errors import closed
 from sidehook._client_link import Link
 from sidehook._client_settings import DEFAULT_BUDGET, OnUnavailable, Settings
-from sidehook._client_shared import ClientTerms, PayloadT, Prepared, to_payload
+from sidehook._client_shared import NO_LIST, ClientTerms, PayloadT, Prepared, process
 from sidehook._client_thread import LinkThread
-from sidehook._payload import Payload
+from sidehook._payload import Payload, to_payload, unasked
+from sidehook._session import AROUND
 from sidehook._tls import Tls
 
 if TYPE_CHECKING:
@@ -52,6 +53,11 @@ class Client(ClientTerms):
             `SIDEHOOK_TLS_CA`, `SIDEHOOK_TLS_CERT`, `SIDEHOOK_TLS_KEY` and
             `SIDEHOOK_TLS_SERVER_NAME` say, plain text when none is set. A Unix socket
             goes without.
+        token: What says who this client is, where the sidecar's configuration names
+            callers by tokens. Default: `SIDEHOOK_CALLER_TOKEN`. Never sent to another
+            machine in plain text.
+        token_file: A file with the token, read for every connection, in place of
+            `token`. Default: `SIDEHOOK_CALLER_TOKEN_FILE`.
 
     Raises ValueError or TypeError for arguments that cannot be.
     """
@@ -68,6 +74,8 @@ class Client(ClientTerms):
         labels: Mapping[str, str] | None = None,
         credentials: grpc.ChannelCredentials | None = None,
         tls: Tls | None = None,
+        token: str | None = None,
+        token_file: str | Path | None = None,
     ) -> None:
         super().__init__(
             Settings(
@@ -80,6 +88,8 @@ class Client(ClientTerms):
                 labels=dict(labels or {}),
                 credentials=credentials,
                 tls=tls,
+                token=token,
+                token_file=token_file,
             )
         )
         self._lock = threading.Lock()
@@ -130,9 +140,15 @@ class Client(ClientTerms):
         when the client went on without a verdict.
 
         Raises ViolationError when a hook said no, SidecarError when nobody decided,
-        EncodeError for a value that JSON cannot carry. Cancelling it cancels the
+        EncodeError for a value that JSON cannot carry (where no hook listens, when the
+        result is first read). Cancelling it cancels the
         call and the hooks that run.
         """
+        _, until, unheard = self._live.held
+        if hook_type in unheard and monotonic() < until and not AROUND.get():
+            # Nobody listens, which is all there is to find out: nothing is prepared for a call.
+            self._tally.skipped()
+            return unasked(payload, fields, self._ids)
         return await self._ask(self._prepare(hook_type, to_payload(payload, fields)))
 
     @overload
@@ -179,7 +195,7 @@ class Client(ClientTerms):
         UnknownHookTypeError for a type that the sidecar would refuse, and RuntimeError
         where no event loop runs.
         """
-        return self._has_hooks(self._line().live, hook_type, time.monotonic(), scopes)
+        return self._has_hooks(self._line().live, hook_type, monotonic(), scopes)
 
     def plugin_scope(self, *hooks: object) -> AsyncPluginScope:
         """Return an async context manager in which functions of this application are hooks.
@@ -199,6 +215,7 @@ class Client(ClientTerms):
             return
         with self._lock:
             self._closed = True
+            self._live = NO_LIST
             home, elsewhere = self._home, self._elsewhere
         if home is not None and not home.loop.is_closed():
             await _closed_on_its_loop(home)
@@ -207,7 +224,7 @@ class Client(ClientTerms):
 
     async def _ask(self, call: Prepared[PayloadT]) -> PayloadT:
         line = self._line()
-        if self._is_skipped(call, line.live, time.monotonic()):
+        if self._is_skipped(call, line.live, monotonic()):
             return self._skipped(call)
         request = self._reporting(call.request)
         try:
@@ -226,9 +243,10 @@ class Client(ClientTerms):
         with self._lock:
             if self._closed:
                 raise closed()
-            self._connected_in = os.getpid()
+            self._connected_in = process()
             if self._home is None or self._home.loop.is_closed():
                 self._home = Link(self._settings, self._tally, loop)
+                self._live = self._home.live
                 return self._home
             if self._elsewhere is None:
                 self._elsewhere = LinkThread(self._settings, self._tally)

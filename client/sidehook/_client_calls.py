@@ -39,10 +39,20 @@ class CallTable(Generic[CallT]):
 
     def close(self, call_id: int) -> CallT | Stray:
         """Return the call that an answer to `call_id` ends, or why there is none."""
-        call = self._calls.pop(call_id, None)
+        call = self.find(call_id)
+        self._calls.pop(call_id, None)
+        return call
+
+    def find(self, call_id: int) -> CallT | Stray:
+        """Return the call under way with this id, or why there is none."""
+        call = self._calls.get(call_id)
         if call is not None:
             return call
         return Stray.LATE if 1 <= call_id <= self._last_id else Stray.UNKNOWN
+
+    def under_way(self) -> list[tuple[int, CallT]]:
+        """Return every call under way with its id."""
+        return list(self._calls.items())
 
     def close_all(self) -> list[CallT]:
         """Return every call under way and forget them: the stream is gone."""

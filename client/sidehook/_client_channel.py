@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Final
 import grpc.aio
 
 from sidehook._manifest import Limits
+from sidehook._mux import LARGEST_BATCH_BYTES
 from sidehook._tls_credentials import channel_credentials, channel_options
 
 if TYPE_CHECKING:
     from sidehook._client_settings import Settings
 
-_LARGEST_MESSAGE: Final = Limits().max_message_bytes + Limits().max_batch_bytes
+_LARGEST_MESSAGE: Final = Limits().max_message_bytes + LARGEST_BATCH_BYTES
 
 OPTIONS: Final = (
     ("grpc.max_receive_message_length", _LARGEST_MESSAGE),

@@ -13,6 +13,7 @@ from sidehook import _json
 from sidehook._call import CallFailure, Receipt, Violation
 from sidehook._client_target import socket_path, start_command
 from sidehook._errors import (
+    CallerForbiddenError,
     CallRefusedError,
     DeadlineExceededError,
     HookFailedError,
@@ -33,6 +34,7 @@ from sidehook._types import JSON, FailureClass
 SidecarErrorT = TypeVar("SidecarErrorT", bound=SidecarError)
 
 BY_REASON: Mapping[str, type[SidecarError]] = {
+    "CALLER_FORBIDDEN": CallerForbiddenError,
     "DEADLINE_EXCEEDED": DeadlineExceededError,
     "DRAINING": SidecarUnavailableError,
     "HOOK_FAILED": HookFailedError,
@@ -110,6 +112,16 @@ def no_tls(target: str, problems: str) -> SidecarUnavailableError:
     """Return the error for a connection that this client has no usable certificates for."""
     return SidecarUnavailableError(
         f"no connection to the sidecar at {target}: TLS cannot be spoken: {problems}",
+        reason="SIDECAR_UNAVAILABLE",
+        failure_class=FailureClass.UNREACHABLE,
+        metadata={"target": target},
+    )
+
+
+def no_token(target: str, problem: str) -> SidecarUnavailableError:
+    """Return the error for a connection that this client has no usable token for."""
+    return SidecarUnavailableError(
+        f"no connection to the sidecar at {target}: {problem}",
         reason="SIDECAR_UNAVAILABLE",
         failure_class=FailureClass.UNREACHABLE,
         metadata={"target": target},

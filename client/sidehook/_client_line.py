@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from sidehook._call import CallAnswer, CallRequest
+    from sidehook._call import CallAnswer, CallRequest, Verdict
     from sidehook._live_list import LiveList
 
 
@@ -25,6 +25,6 @@ class Line(Protocol):
         """Wait for a connection, at most `timeout` seconds. Raises SidecarError."""
         ...
 
-    async def call(self, request: CallRequest, budget: float) -> CallAnswer:
+    async def call(self, request: CallRequest, budget: float) -> CallAnswer | Verdict:
         """Ask the sidecar, for at most `budget` seconds. Raises SidecarError."""
         ...

@@ -20,6 +20,7 @@ from sidehook._client_errors import (
     closed,
     failure_error,
     no_tls,
+    no_token,
     not_served,
     refused,
     unavailable,
@@ -28,13 +29,14 @@ from sidehook._client_stream import CallStream
 from sidehook._client_watch import watch
 from sidehook._errors import MalformedError, SidecarError
 from sidehook._live_list import LiveList
-from sidehook._rpc import RpcEndedError
+from sidehook._rpc import Metadata, RpcEndedError
 from sidehook._tls import TlsError
+from sidehook._token import TokenError, bearer
 
 if TYPE_CHECKING:
     import grpc.aio
 
-    from sidehook._call import CallAnswer, CallRequest
+    from sidehook._call import CallAnswer, CallRequest, Verdict
     from sidehook._client_settings import Settings
     from sidehook._client_stats import Tally
 
@@ -79,7 +81,7 @@ class Link:
         """Wait for a connection, at most `timeout` seconds. Raises SidecarError."""
         await self._connected(self.loop.time() + timeout)
 
-    async def call(self, request: CallRequest, budget: float) -> CallAnswer:
+    async def call(self, request: CallRequest, budget: float) -> CallAnswer | Verdict:
         """Ask the sidecar, for at most `budget` seconds. Raises SidecarError."""
         deadline = self.loop.time() + budget
         while True:
@@ -134,27 +136,33 @@ class Link:
         target = self._settings.resolved_target()
         stream = CallStream(target, self._tally)
         try:
+            token = self._settings.token_for(target)
             channel = open_channel(self._settings, target)
+        except TokenError as unusable:
+            return no_token(target, str(unusable))
         except TlsError as unusable:
             return no_tls(target, str(unusable))
+        metadata = () if token is None else bearer(token)
         opened = False
         try:
-            error = await _open(stream, channel, target)
+            error = await _open(stream, channel, target, metadata)
             opened = error is None
         finally:
             if not opened:
                 await channel.close()
         if error is None:
-            await self._while_connected(stream, channel)
+            await self._while_connected(stream, channel, metadata)
         return error
 
-    async def _while_connected(self, stream: CallStream, channel: grpc.aio.Channel) -> None:
+    async def _while_connected(
+        self, stream: CallStream, channel: grpc.aio.Channel, metadata: Metadata
+    ) -> None:
         self._tally.add("connections")
         # Serves its last calls beside the next connection when the sidecar drains.
         serving = self.loop.create_task(_serve(stream, channel))
         self._serving.add(serving)
         serving.add_done_callback(self._serving.discard)
-        watcher = self.loop.create_task(watch(channel, self.live))
+        watcher = self.loop.create_task(watch(channel, self.live, metadata))
         self._stream = stream
         self._decide(None)
         try:
@@ -175,11 +183,13 @@ class Link:
                 await self._wanted.wait()
 
 
-async def _open(stream: CallStream, channel: grpc.aio.Channel, target: str) -> SidecarError | None:
+async def _open(
+    stream: CallStream, channel: grpc.aio.Channel, target: str, metadata: Metadata
+) -> SidecarError | None:
     """Open the stream. Return why that did not work."""
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT):
-            await stream.open(channel)
+            await stream.open(channel, metadata)
     except TimeoutError:
         return unavailable(target, f"no hello within {CONNECT_TIMEOUT:g} s")
     except MalformedError as error:

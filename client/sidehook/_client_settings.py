@@ -5,10 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from sidehook._client_target import checked_target, default_target, tls_for
+from sidehook._client_target import (
+    caller_token,
+    checked_target,
+    default_target,
+    is_local,
+    tls_for,
+)
 from sidehook._tls import Tls
+from sidehook._token import TokenError, read_token
 
 if TYPE_CHECKING:
     import grpc
@@ -35,6 +43,8 @@ class Settings:
     labels: Mapping[str, str] = field(default_factory=dict)
     credentials: grpc.ChannelCredentials | None = None
     tls: Tls | None = None
+    token: str | None = field(default=None, repr=False)
+    token_file: str | Path | None = None
 
     def __post_init__(self) -> None:
         check_budget(self.budget)
@@ -51,6 +61,8 @@ class Settings:
         check_tls(self.tls)
         if self.tls is not None and self.credentials is not None:
             raise ValueError("tls= and credentials= say the same thing twice; give one of them")
+        if self.token is not None and self.token_file is not None:
+            raise ValueError("token= and token_file= are two tokens; give one of them")
 
     def resolved_target(self) -> str:
         """Return where the sidecar is now: without a target, the default may move."""
@@ -59,6 +71,22 @@ class Settings:
     def resolved_tls(self, target: str) -> Tls | None:
         """Return how TLS is spoken with `target`, None for not at all or with `credentials`."""
         return None if self.credentials is not None else tls_for(target, self.tls)
+
+    def token_for(self, target: str) -> str | None:
+        """Return what to show at `target` besides certificates; None for nothing.
+
+        Reads the file anew. Raises TokenError for a token that cannot be used, or that
+        would go over the network in plain text.
+        """
+        token, file = caller_token(self.token, self.token_file)
+        read = read_token(token, None if file is None else Path(file))
+        is_plain = self.credentials is None and self.resolved_tls(target) is None
+        if read is not None and is_plain and not is_local(target):
+            raise TokenError(
+                "the token would go over the network in plain text; call with TLS (tls=, or "
+                "SIDEHOOK_TLS_CA), or over the sidecar's Unix socket"
+            )
+        return read
 
 
 def check_tls(tls: Tls | None) -> Tls | None:

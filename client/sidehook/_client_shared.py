@@ -12,9 +12,19 @@ import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Generic, TypeVar
+from weakref import WeakSet
 
-from sidehook._call import CallAnswer, CallContext, CallRequest, Proceed, Receipt, Violation
+from sidehook._call import (
+    CallAnswer,
+    CallContext,
+    CallRequest,
+    Proceed,
+    Receipt,
+    Verdict,
+    Violation,
+)
 from sidehook._client_errors import failure_error, violation_error
 from sidehook._client_settings import Settings, check_budget, check_labels
 from sidehook._client_stats import ClientStats, Tally
@@ -31,6 +41,31 @@ PayloadT = TypeVar("PayloadT", bound=Payload)
 
 _log = logging.getLogger("sidehook.client")
 
+NO_LIST = LiveList()
+"""The list of who has no connection: it knows nothing."""
+
+_process = os.getpid()
+
+
+def process() -> int:
+    """Return the id of this process, without asking the system for each call."""
+    return _process
+
+
+_clients: WeakSet[ClientTerms] = WeakSet()
+
+
+def _forked() -> None:
+    global _process
+    _process = os.getpid()
+    for client in tuple(_clients):
+        # What it knows came over a connection that is not this process's.
+        client._live = NO_LIST  # noqa: SLF001 - this module's own class
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared(Generic[PayloadT]):
@@ -42,6 +77,24 @@ class Prepared(Generic[PayloadT]):
     budget: float
 
 
+class CallIds:
+    """Names for the calls of one client. Called, it makes the receipt of one that no hook saw."""
+
+    __slots__ = ("_numbers", "_prefix")
+
+    def __init__(self) -> None:
+        self._prefix = secrets.token_hex(8)
+        self._numbers = itertools.count(1)
+
+    def next(self) -> str:
+        """Return another id."""
+        return f"{self._prefix}-{next(self._numbers)}"
+
+    def __call__(self) -> Receipt:
+        """Return the receipt of a call that nobody listened to."""
+        return Receipt(call_id=self.next())
+
+
 class ClientTerms:
     """What the two clients have in common: their terms, what surrounds a call, what they count.
 
@@ -51,9 +104,16 @@ class ClientTerms:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._tally = Tally()
-        self._call_prefix = secrets.token_hex(8)
-        self._call_numbers = itertools.count(1)
+        _clients.add(self)
+        self._ids = CallIds()
         self._connected_in: int | None = None
+        # The list that `invoke` looks into first: of a connection that is kept, or none.
+        self._live = NO_LIST
+        self._plain_context = CallContext(
+            tenant=settings.tenant,
+            user=settings.user,
+            labels=MappingProxyType(dict(settings.labels)),
+        )
 
     @property
     def target(self) -> str:
@@ -110,7 +170,7 @@ class ClientTerms:
         request = CallRequest(
             hook_type=checked_type(hook_type),
             fields=payload.wire_fields,
-            call_id=f"{self._call_prefix}-{next(self._call_numbers)}",
+            call_id=self._ids.next(),
             budget=seconds,
             context=self._context(around, request_id),
             scope_handles=tuple(scope.handle for scope in around.handles),
@@ -118,15 +178,12 @@ class ClientTerms:
         return Prepared(request=request, payload=payload, session=around.session, budget=seconds)
 
     def _context(self, around: Surroundings, request_id: str) -> CallContext:
-        session, own = around.session, self._settings
+        session = around.session
         if session is None:
-            return CallContext(
-                request_id=request_id,
-                tenant=own.tenant,
-                user=own.user,
-                labels=own.labels,
-                scopes=around.scopes,
-            )
+            plain = self._plain_context
+            if not request_id and not around.scopes:
+                return plain
+            return replace(plain, request_id=request_id, scopes=around.scopes)
         return CallContext(
             request_id=request_id,
             session_id=session.session_id,
@@ -145,7 +202,7 @@ class ClientTerms:
         return not live.has_hooks(request.hook_type, now)
 
     def _skipped(self, call: Prepared[PayloadT]) -> PayloadT:
-        self._tally.add("calls_skipped")
+        self._tally.skipped()
         return call.payload.patched({}, receipt=Receipt(call_id=call.request.call_id))
 
     def _has_hooks(
@@ -163,12 +220,14 @@ class ClientTerms:
         unguarded = self._tally.take_unreported()
         return replace(request, unguarded_calls=unguarded) if unguarded else request
 
-    def _conclude(self, call: Prepared[PayloadT], answer: CallAnswer) -> PayloadT:
+    def _conclude(self, call: Prepared[PayloadT], answer: CallAnswer | Verdict) -> PayloadT:
         """Return what the application goes on with, or raise why it must not."""
         self._keep_state(call, answer)
-        hook_type, outcome, receipt = call.request.hook_type, answer.outcome, answer.receipt
+        outcome, receipt = answer.outcome, answer.receipt
         if isinstance(outcome, Proceed):
             return call.payload.patched(outcome.patch, receipt=receipt)
+        hook_type = call.request.hook_type
+        receipt = receipt if isinstance(receipt, Receipt) else receipt()
         if isinstance(outcome, Violation):
             raise violation_error(outcome, hook_type=hook_type, receipt=receipt)
         error = failure_error(outcome, hook_type=hook_type, receipt=receipt)
@@ -176,7 +235,7 @@ class ClientTerms:
             return self._unavailable(call, error)
         raise error
 
-    def _keep_state(self, call: Prepared[PayloadT], answer: CallAnswer) -> None:
+    def _keep_state(self, call: Prepared[PayloadT], answer: CallAnswer | Verdict) -> None:
         if call.session is None or not answer.state or call.session.keep(answer.state):
             return
         self._tally.add("state_refused")
@@ -211,14 +270,14 @@ class ClientTerms:
         return call.payload.patched({})
 
     def _is_of_other_process(self) -> bool:
-        return self._connected_in not in (None, os.getpid())
+        return self._connected_in not in (None, process())
 
     def _check_process(self) -> None:
         """Refuse to use a connection that another process made: gRPC does not survive a fork."""
         if self._is_of_other_process():
             raise SidecarError(
                 f"this client was connected in process {self._connected_in} and process "
-                f"{os.getpid()} was forked from it; make a client in each process, or start "
+                f"{process()} was forked from it; make a client in each process, or start "
                 "processes with spawn or forkserver",
                 reason="FORKED",
                 metadata={"connected_in": str(self._connected_in)},
@@ -237,16 +296,3 @@ def checked_type(hook_type: str) -> str:
             metadata={"hook_type": ""},
         )
     return str(hook_type)
-
-
-def to_payload(payload: Mapping[str, object] | None, fields: Mapping[str, object]) -> Payload:
-    """Return the payload of a call that was given a payload, a mapping, keywords, or several."""
-    if payload is None:
-        return Payload.from_values(fields)
-    if not isinstance(payload, Mapping):
-        raise TypeError(
-            f"a payload is a Payload or a mapping from field name to value, "
-            f"not {type(payload).__name__}"
-        )
-    given = payload if isinstance(payload, Payload) else Payload.from_values(payload)
-    return given.patched(Payload.from_values(fields).wire_fields) if fields else given

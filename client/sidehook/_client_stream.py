@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
+from math import inf
 from typing import TYPE_CHECKING, Final
 
 from sidehook import _wire
-from sidehook._call import CallAnswer, CallRequest
+from sidehook._call import CallRequest, Verdict
 from sidehook._client_calls import CallTable, Stray
 from sidehook._client_errors import (
     again,
@@ -25,6 +26,7 @@ from sidehook._client_errors import (
     overloaded,
     payload_too_large,
 )
+from sidehook._continuations import Sent
 from sidehook._errors import MalformedError, SidecarError
 from sidehook._frames import (
     Frame,
@@ -32,15 +34,21 @@ from sidehook._frames import (
     InvokeTag,
     Joiner,
     VerdictTag,
-    decode_frame,
     encode_frame,
     pack,
-    unpack,
+    read_batch,
 )
-from sidehook._hello import SPLIT_FRAMES, ClientHello, SidecarHello
-from sidehook._manifest import PROTOCOL_VERSION
-from sidehook._mux import MessageTooLargeError, Outbox, OutboxError, OutboxFullError, pump
-from sidehook._rpc import Rpc, RpcEndedError
+from sidehook._hello import CONTINUATIONS, SPLIT_FRAMES, ClientHello, SidecarHello
+from sidehook._manifest import PROTOCOL_VERSION, Limits
+from sidehook._mux import (
+    LARGEST_BATCH_BYTES,
+    MessageTooLargeError,
+    Outbox,
+    OutboxError,
+    OutboxFullError,
+    pump,
+)
+from sidehook._rpc import Metadata, Rpc, RpcEndedError
 
 if TYPE_CHECKING:
     import grpc.aio
@@ -59,17 +67,23 @@ does not answer at all.
 MAX_WAITING: Final = 16 * 1024
 """Calls that may wait for a free place among those that the sidecar takes at once."""
 
+LIMITS: Final = Limits(max_batch_bytes=LARGEST_BATCH_BYTES)
+"""What a client takes on a stream."""
+
 _MAX_SPLIT_ANSWERS: Final = 1024
 _CLOSING_TIME: Final = 2.0
 _SHORTEST_BUDGET: Final = 0.001
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Call:
-    """A call under way; `budget` in seconds."""
+    """A call under way; `budget` in seconds, given up at `until` in the loop's time."""
 
-    answer: asyncio.Future[CallAnswer]
+    answer: asyncio.Future[Verdict]
+    request: CallRequest
     budget: float
+    until: float
+    was_whole: bool = False
 
 
 class CallStream:
@@ -89,33 +103,41 @@ class CallStream:
         self._outbox = Outbox()
         self._slots = asyncio.Semaphore(self.hello.limits.max_in_flight)
         self._waiting = 0
-        self._joiner = Joiner(ClientHello().limits.max_message_bytes, _MAX_SPLIT_ANSWERS)
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._sweep_at = inf
+        self._joiner = Joiner(LIMITS.max_message_bytes, _MAX_SPLIT_ANSWERS)
+        self._sent: Sent | None = None
         self._actions: dict[int, Callable[[Frame], None]] = {
             VerdictTag.ANSWER: self._answered,
             VerdictTag.DRAINING: self._drain,
+            VerdictTag.NEED: self._needed,
         }
 
-    async def open(self, channel: grpc.aio.Channel) -> None:
-        """Open the stream and exchange hellos.
+    async def open(self, channel: grpc.aio.Channel, metadata: Metadata = ()) -> None:
+        """Open the stream and exchange hellos. `metadata` says who this client is.
 
         Raises RpcEndedError, MalformedError and ProtocolError.
         """
-        self._rpc = Rpc(channel, METHOD)
-        hello = ClientHello(sdk=_sdk(), capabilities=frozenset({SPLIT_FRAMES}))
+        self._rpc = Rpc(channel, METHOD, metadata=metadata)
+        hello = ClientHello(sdk=_sdk(), limits=LIMITS, capabilities=frozenset({SPLIT_FRAMES}))
         frame = Frame(0, InvokeTag.HELLO, _wire.encode_client_hello(hello))
         await self._rpc.write(pack([encode_frame(frame)]))
-        frames = unpack(await self._rpc.read())
-        if not frames or (first := decode_frame(frames[0])).tag != VerdictTag.HELLO:
+        frames = read_batch(await self._rpc.read())
+        first = frames[0] if frames else None
+        if isinstance(first, FrameError):
+            raise first
+        if first is None or first.tag != VerdictTag.HELLO:
             raise broken(self._target, "its first frame is not a hello")
         self._take_hello(first)
-        for octets in frames[1:]:
-            self._take(octets)
+        for other in frames[1:]:
+            self._take(other)
 
     def _take_hello(self, frame: Frame) -> None:
         self.hello = hello = _wire.decode_sidecar_hello(frame.body)
         if hello.protocol_version != PROTOCOL_VERSION:
             raise other_version(self._target, hello.protocol_version)
         self._slots = asyncio.Semaphore(hello.limits.max_in_flight)
+        self._sent = Sent() if CONTINUATIONS in hello.capabilities else None
         try:
             self._outbox.configure(
                 max_batch_bytes=hello.limits.max_batch_bytes,
@@ -136,13 +158,15 @@ class CallStream:
             self.leaving.set()
             self._slots.release()
             self._outbox.close()
+            if self._sweeper is not None:
+                self._sweeper.cancel()
             self._rpc.cancel()
             writer.cancel()
             await asyncio.gather(writer, return_exceptions=True)
             for call in self._calls.close_all():
                 _fail(call, again(error))
 
-    async def ask(self, request: CallRequest, deadline: float) -> CallAnswer | None:
+    async def ask(self, request: CallRequest, deadline: float) -> Verdict | None:
         """Send a call and wait for its answer until `deadline`, in the loop's time.
 
         None when the stream left before the call was sent: another stream may take it.
@@ -188,15 +212,17 @@ class CallStream:
         finally:
             self._waiting -= 1
 
-    async def _asked(self, request: CallRequest, deadline: float) -> CallAnswer:
+    async def _asked(self, request: CallRequest, deadline: float) -> Verdict:
         loop = asyncio.get_running_loop()
         left = max(deadline - loop.time(), _SHORTEST_BUDGET)
-        octets = _wire.encode_invoke(replace(request, budget=left))
-        call = _Call(loop.create_future(), left if request.budget is None else request.budget)
+        octets = _wire.encode_invoke(request, budget=left, sent=self._sent)
+        budget = left if request.budget is None else request.budget
+        call = _Call(loop.create_future(), request, budget, deadline + GRACE)
         call_id = self._calls.open(call)
-        timer = loop.call_at(deadline + GRACE, self._expire, call_id)
+        self._sweep_by(call.until)
         try:
             self._send(call_id, octets, request.hook_type)
+            self._tally.add("calls")
             return await call.answer
         except asyncio.CancelledError:
             self._tally.add("calls_cancelled")
@@ -205,8 +231,24 @@ class CallStream:
                 call.answer.exception()
             raise
         finally:
-            timer.cancel()
             self._give_up(call_id)
+
+    def _sweep_by(self, moment: float) -> None:
+        """Look for calls without an answer at `moment`: one timer for all, at the earliest."""
+        if moment < self._sweep_at:
+            if self._sweeper is not None:
+                self._sweeper.cancel()
+            self._sweep_at = moment
+            self._sweeper = asyncio.get_running_loop().call_at(moment, self._sweep)
+
+    def _sweep(self) -> None:
+        now = asyncio.get_running_loop().time()
+        self._sweeper, self._sweep_at = None, inf
+        for call_id, call in self._calls.under_way():
+            if call.until <= now:
+                self._expire(call_id)
+            else:
+                self._sweep_by(call.until)
 
     def _send(self, call_id: int, octets: bytes, hook_type: str) -> None:
         try:
@@ -220,7 +262,6 @@ class CallStream:
                 f"the sidecar at {self._target} reads more slowly than this client sends: {error}",
                 target=self._target,
             ) from error
-        self._tally.add("calls")
 
     def _give_up(self, call_id: int) -> _Call | None:
         """Cancel a call that is still under way, here and in the sidecar."""
@@ -258,17 +299,19 @@ class CallStream:
         """Take in frames until the stream ends; return why calls under way get no answer."""
         try:
             while True:
-                for octets in unpack(await self._rpc.read()):
-                    self._take(octets)
+                for frame in read_batch(await self._rpc.read()):
+                    self._take(frame)
         except MalformedError as error:
             return broken(self._target, str(error), started=True)
         except RpcEndedError as end:
             return lost(self._target, end.why)
 
-    def _take(self, octets: bytes) -> None:
+    def _take(self, read: Frame | FrameError) -> None:
         """Act on one frame. A bad one takes nothing with it but its own call."""
         try:
-            frame = self._joiner.feed(decode_frame(octets))
+            if isinstance(read, FrameError):
+                raise read
+            frame = self._joiner.feed(read)
             if frame is not None:
                 self._actions.get(frame.tag, self._unknown)(frame)
         except MalformedError as error:
@@ -278,7 +321,7 @@ class CallStream:
 
     def _answered(self, frame: Frame) -> None:
         try:
-            answer = _wire.decode_answer(frame.body)
+            answer = _wire.decode_verdict(frame.body)
         except MalformedError as error:
             raise FrameError(str(error), id=frame.id) from error
         call = self._calls.close(frame.id)
@@ -286,6 +329,25 @@ class CallStream:
             self._tally.add(call.value)
         elif not call.answer.done():
             call.answer.set_result(answer)
+
+    def _needed(self, frame: Frame) -> None:
+        """The sidecar lacks what a call goes on from: it is sent again, whole."""
+        call = self._calls.find(frame.id)
+        if isinstance(call, Stray):
+            self._tally.add(call.value)
+            return
+        fields = _wire.decode_need(frame.body)
+        if call.was_whole or self._sent is None:
+            raise FrameError(f"fields {fields} of a call that was sent whole", id=frame.id)
+        call.was_whole = True
+        request = call.request
+        left = max(call.until - GRACE - asyncio.get_running_loop().time(), _SHORTEST_BUDGET)
+        _wire.forget_lists(request.context, request.fields, self._sent)
+        octets = _wire.encode_invoke(request, budget=left, sent=self._sent)
+        try:
+            self._send(frame.id, octets, request.hook_type)
+        except SidecarError as error:
+            _fail(call, error)
 
     def _drain(self, _: Frame) -> None:
         self.draining = True

@@ -21,6 +21,12 @@ TLS_VARIABLES = {
 }
 """The environment variables that stand for the arguments of `Tls`."""
 
+TOKEN_VARIABLE = "SIDEHOOK_CALLER_TOKEN"  # noqa: S105 - the name of a variable
+"""The environment variable that holds the token of a client."""
+
+TOKEN_FILE_VARIABLE = "SIDEHOOK_CALLER_TOKEN_FILE"  # noqa: S105 - the name of a variable
+"""The environment variable that names a file with the token; it goes before the other."""
+
 START_COMMAND = "sidehook serve"
 """What starts a sidecar on this machine."""
 
@@ -42,8 +48,16 @@ def default_target() -> str:
     if named:
         return checked_target(named)
     candidates = [folder / SOCKET_NAME for folder in _folders()]
-    there = (path for path in candidates if path.exists())
+    there = (path for path in candidates if _may_be_there(path))
     return checked_target(str(next(there, candidates[0])))
+
+
+def _may_be_there(path: Path) -> bool:
+    """Whether it exists, or stands where this user may not look: connecting will say which."""
+    try:
+        return path.exists()
+    except PermissionError:
+        return True
 
 
 def tls_for(target: str, given: Tls | None) -> Tls | None:
@@ -58,6 +72,16 @@ def tls_for(target: str, given: Tls | None) -> Tls | None:
     said = {name: os.environ.get(variable) for name, variable in TLS_VARIABLES.items()}
     named = {name: text for name, text in said.items() if text}
     return Tls(**named) if named else None
+
+
+def caller_token(
+    token: str | None, file: str | Path | None
+) -> tuple[str | None, str | Path | None]:
+    """Return a client's token and its file: what is given, else what the environment says."""
+    if token is None and file is None:
+        file = os.environ.get(TOKEN_FILE_VARIABLE) or None
+        token = None if file else os.environ.get(TOKEN_VARIABLE) or None
+    return token, file
 
 
 def start_command(target: str) -> str:

@@ -14,7 +14,7 @@ from sidehook._client_errors import closed
 from sidehook._client_link import Link
 
 if TYPE_CHECKING:
-    from sidehook._call import CallAnswer, CallRequest
+    from sidehook._call import CallAnswer, CallRequest, Verdict
     from sidehook._client_settings import Settings
     from sidehook._client_stats import Tally
     from sidehook._live_list import LiveList
@@ -55,7 +55,7 @@ class LinkThread:
         """`Link.connect` for a caller on another event loop."""
         await asyncio.wrap_future(self.submit(self.link.connect(timeout)))
 
-    async def call(self, request: CallRequest, budget: float) -> CallAnswer:
+    async def call(self, request: CallRequest, budget: float) -> CallAnswer | Verdict:
         """`Link.call` for a caller on another event loop."""
         return await asyncio.wrap_future(self.submit(self.link.call(request, budget)))
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from sidehook import _wire
 from sidehook._errors import MalformedError
-from sidehook._rpc import Rpc, RpcEndedError
+from sidehook._rpc import Metadata, Rpc, RpcEndedError
 
 if TYPE_CHECKING:
     import grpc.aio
@@ -21,18 +21,20 @@ METHOD: Final = "/sidehook.v1.HookService/WatchHooks"
 _RETRY: Final = 1.0
 
 
-async def watch(channel: grpc.aio.Channel, live: LiveList) -> None:
-    """Keep `live` in step with the sidecar until cancelled. Without a list, every call is made."""
+async def watch(channel: grpc.aio.Channel, live: LiveList, metadata: Metadata = ()) -> None:
+    """Keep `live` in step with the sidecar until cancelled. Without a list, every call is made.
+
+    `metadata` says who this client is.
+    """
     while True:
         try:
-            await _watch_once(channel, live)
+            await _watch_once(Rpc(channel, METHOD, metadata=metadata), live)
         except (RpcEndedError, MalformedError):
             live.lost()
         await asyncio.sleep(_RETRY)
 
 
-async def _watch_once(channel: grpc.aio.Channel, live: LiveList) -> None:
-    rpc = Rpc(channel, METHOD)
+async def _watch_once(rpc: Rpc, live: LiveList) -> None:
     due = asyncio.Event()
     prober = asyncio.create_task(_probe(rpc, live, due))
     # A reader without probes would wait for ever; the stream ends for both.

@@ -10,6 +10,7 @@
         ├── RequiredHookMissingError   a guard that must be there is not
         ├── DeadlineExceededError      the budget of the call ran out
         ├── CallRefusedError           the sidecar refused the call as it stands
+        │   ├── CallerForbiddenError
         │   ├── UnknownHookTypeError
         │   ├── UnknownScopeError
         │   └── PayloadTooLargeError
@@ -135,6 +136,15 @@ class DeadlineExceededError(SidecarError):
 
 class CallRefusedError(SidecarError):
     """The sidecar refused the call as it stands; the same call would be refused again."""
+
+
+class CallerForbiddenError(CallRefusedError):
+    """This client may not call the hook type, or not for the tenant.
+
+    The message names what was refused and what to do. `metadata` has `hook_type`, `tenant`,
+    `caller` (the callers of the sidecar's configuration that this client is, empty for none)
+    and `identity` (what the client showed).
+    """
 
 
 class UnknownHookTypeError(CallRefusedError):

@@ -31,6 +31,8 @@ MAX_FRAME_FIELDS: Final = 64
 MIN_BATCH_BYTES: Final = 128
 """The smallest `max_batch_bytes` an end may name: two parts of some bytes must fit."""
 
+_LONG_PART: Final = 4096
+
 HELLO: Final = 4
 """The tag of `hello`, the first frame of every stream."""
 
@@ -57,6 +59,7 @@ class VerdictTag(IntEnum):
     ANSWER = MESSAGE
     PART = PART
     DRAINING = 7
+    NEED = 8
 
 
 class RunTag(IntEnum):
@@ -81,6 +84,7 @@ class EventTag(IntEnum):
     END = 9
     GOODBYE = 10
     MANIFEST = 11
+    NEED = 12
 
 
 class Frame(NamedTuple):
@@ -107,13 +111,36 @@ class JoinerFullError(FrameError):
 
 def encode_frame(frame: Frame) -> bytes:
     """Serialize a frame."""
-    head = b"" if frame.id == 0 else b"\x08" + _varint(frame.id)
-    if frame.seq:
-        head += b"\x10" + _varint(frame.seq)
-    if frame.more:
-        head += b"\x18\x01"
-    body = frame.body
-    return b"".join((head, _varint(frame.tag << 3 | 2), _varint(len(body)), body))
+    return frame_head(frame.id, frame.tag, len(frame.body), frame.seq, more=frame.more) + frame.body
+
+
+def frame_head(
+    id: int,  # noqa: A002 - the contract's word
+    tag: int,
+    size: int,
+    seq: int = 0,
+    *,
+    more: bool = False,
+) -> bytes:
+    """What stands in front of the body of a frame, which is of `size` bytes."""
+    key = _KEYS.get(tag) or _varint(tag << 3 | 2)
+    octets = _SMALL[size] if size < 0x80 else _varint(size)
+    if not (seq or more):
+        return b"\x08" + _varint(id) + key + octets if id else key + octets
+    return b"".join(
+        (
+            b"\x08" + _varint(id) if id else b"",
+            b"\x10" + _varint(seq) if seq else b"",
+            b"\x18\x01" if more else b"",
+            key,
+            octets,
+        )
+    )
+
+
+def batched(head: bytes, size: int) -> bytes:
+    """The head of a frame with a body of `size` bytes, as it stands in a batch."""
+    return b"\x0a" + _varint(len(head) + size) + head
 
 
 def decode_frame(octets: bytes) -> Frame:
@@ -159,6 +186,66 @@ def unpack(octets: bytes) -> list[bytes]:
     ]
 
 
+def read_batch(octets: bytes) -> list[Frame | FrameError]:
+    """The frames of a stream message, as `unpack` and `decode_frame` give them.
+
+    A frame that is broken is there as its error, and takes nothing with it. Raises
+    FrameError for a message that cannot be taken apart.
+    """
+    frames: list[Frame | FrameError] = []
+    at, end = 0, len(octets)
+    try:
+        while at < end:
+            start = at + 2
+            size = octets[at + 1]
+            if size >= 0x80:
+                size, start = _read_varint(octets, at + 1)
+            stop = start + size
+            if octets[at] != 0x0A or stop > end or len(frames) == MAX_FRAMES:
+                # Something that our own ends do not write; taken slowly, or refused.
+                return _read_slowly(octets)
+            frames.append(_frame_in(octets, start, stop))
+            at = stop
+    except (IndexError, FrameError):
+        return _read_slowly(octets)
+    return frames
+
+
+def _frame_in(octets: bytes, start: int, stop: int) -> Frame | FrameError:
+    """The frame that stands there: at once where it has an id and a body and is no part."""
+    at = start + 2
+    identity = octets[start + 1]
+    if identity >= 0x80:
+        high = octets[at]
+        if high < 0x80:
+            identity, at = identity & 0x7F | high << 7, at + 1
+        else:
+            identity, at = _read_varint(octets, start + 1)
+    tag = _TAGS.get(octets[at])
+    size = octets[at + 1]
+    at += 2
+    if size >= 0x80:
+        high = octets[at]
+        if high < 0x80:
+            size, at = size & 0x7F | high << 7, at + 1
+        else:
+            size, at = _read_varint(octets, at - 1)
+    if tag and at + size == stop and octets[start] == 0x08 and identity <= MAX_ID:
+        return _new_frame(Frame, (identity, tag, octets[at:stop], 0, False))
+    return _decoded(octets[start:stop])
+
+
+def _read_slowly(octets: bytes) -> list[Frame | FrameError]:
+    return [_decoded(frame) for frame in unpack(octets)]
+
+
+def _decoded(octets: bytes) -> Frame | FrameError:
+    try:
+        return decode_frame(octets)
+    except FrameError as error:
+        return error
+
+
 def part(message: bytes, *, id: int, seq: int, max_part: int) -> Frame:  # noqa: A002 - the contract's word
     """The part number `seq` of a message that is split into parts of `max_part` bytes."""
     end = (seq + 1) * max_part
@@ -174,16 +261,28 @@ def split(id: int, body: bytes, max_part: int) -> list[bytes]:  # noqa: A002 - t
 
 
 class _Open:
-    """A message of which not all parts are here: their number, and their octets in one piece.
+    """A message of which not all parts are here: their number, and their octets.
 
-    In one piece, because a list of short parts would weigh many times what they hold.
+    Short parts are put together at once: a list of them would weigh many times what they hold.
     """
 
-    __slots__ = ("octets", "parts")
+    __slots__ = ("parts", "pieces", "size")
 
     def __init__(self) -> None:
-        self.octets = bytearray()
-        self.parts = 0
+        self.parts = self.size = 0
+        self.pieces: list[bytes | bytearray] = []
+
+    def add(self, octets: bytes) -> None:
+        """Take the next part."""
+        self.parts += 1
+        self.size += len(octets)
+        last = self.pieces[-1] if self.pieces else b""
+        if len(octets) >= _LONG_PART:
+            self.pieces.append(octets)
+        elif isinstance(last, bytearray):
+            last += octets
+        else:
+            self.pieces.append(bytearray(octets))
 
 
 class Joiner:
@@ -227,7 +326,7 @@ class Joiner:
         """Forget a message that was cancelled; parts of it that still come are swallowed."""
         waiting = self._open.pop(id, None)
         if waiting is not None:
-            self._open_bytes -= len(waiting.octets)
+            self._open_bytes -= waiting.size
             self._swallow(id)
 
     def _check_whole(self, frame: Frame) -> None:
@@ -248,14 +347,13 @@ class Joiner:
         except FrameError:
             self._refuse(frame)
             raise
-        waiting.parts += 1
-        waiting.octets += frame.body
+        waiting.add(frame.body)
         self._open_bytes += len(frame.body)
         if frame.more:
             return None
         del self._open[frame.id]
-        self._open_bytes -= len(waiting.octets)
-        return Frame(frame.id, MESSAGE, bytes(waiting.octets))
+        self._open_bytes -= waiting.size
+        return Frame(frame.id, MESSAGE, b"".join(waiting.pieces))
 
     def _room(self, frame: Frame) -> _Open:
         """The message that the part belongs to; raises when the part may not be added."""
@@ -265,7 +363,7 @@ class Joiner:
             raise FrameError("a part needs an id")
         if frame.seq != due:
             raise FrameError(f"part {frame.seq} where part {due} was due", id=frame.id)
-        self._check_length(len(frame.body) + (len(waiting.octets) if waiting else 0), frame.id)
+        self._check_length(len(frame.body) + (waiting.size if waiting else 0), frame.id)
         if self._open_bytes + len(frame.body) > self._max_open_bytes:
             raise JoinerFullError("too many bytes wait for the rest of messages", id=frame.id)
         if waiting is None:
@@ -297,6 +395,10 @@ class Joiner:
 def _varint(number: int) -> bytes:
     if number < 0x80:
         return _SMALL[number]
+    if number < 0x4000:
+        return bytes((number & 0x7F | 0x80, number >> 7))
+    if number < 0x200000:
+        return bytes((number & 0x7F | 0x80, number >> 7 & 0x7F | 0x80, number >> 14))
     octets = bytearray()
     while number >= 0x80:
         octets.append(number & 0x7F | 0x80)
@@ -305,7 +407,15 @@ def _varint(number: int) -> bytes:
     return bytes(octets)
 
 
+# What NamedTuple does, without its own way there.
+_new_frame: Final = tuple.__new__
+
 _SMALL: Final = tuple(bytes((number,)) for number in range(0x80))
+
+_TAGS: Final = {tag << 3 | 2: tag for tag in range(HELLO, 16)}
+"""The tag of a body by the octet before it; larger tags take more octets."""
+
+_KEYS: Final = {tag: bytes((key,)) for key, tag in _TAGS.items()}
 
 
 def _read_varint(octets: bytes, at: int) -> tuple[int, int]:

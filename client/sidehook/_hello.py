@@ -10,6 +10,9 @@ from sidehook._manifest import PROTOCOL_VERSION, Limits, WorkerManifest
 SPLIT_FRAMES: Final = "split_frames"
 """The capability of taking a message in several frames."""
 
+CONTINUATIONS: Final = "continuations"
+"""The capability of taking a long list without what the stream carried before."""
+
 FUSED_RUNS: Final = "fused_runs"
 """The capability of running several hooks in one run."""
 

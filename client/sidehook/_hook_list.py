@@ -32,6 +32,7 @@ class HookList:
 
     `complete` False means that something is not known yet; such a list is never taken
     for "nobody listens". `sidecar` names the run of the sidecar that it is from.
+    `filtered`: what this client may not call is left out.
     """
 
     version: int
@@ -39,6 +40,7 @@ class HookList:
     types: Mapping[str, HookTypeStatus] = field(default_factory=dict)
     undeclared_types_allowed: bool = False
     sidecar: str = ""
+    filtered: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

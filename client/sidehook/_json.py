@@ -6,17 +6,22 @@ octets that it passes on, and `decode` for whoever looks into a value.
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 import re
-from collections.abc import Mapping
+from array import array
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from enum import Enum
+from itertools import accumulate
 from typing import Final, cast
 
 import orjson
 
 from sidehook._call import Fields
 from sidehook._errors import EncodeError, MalformedError
+from sidehook._list_values import in_items
 from sidehook._types import JSON, Value, ValueKind
 
 MAX_DEPTH: Final = 128
@@ -31,15 +36,24 @@ _EXACT: Final = (
     | orjson.OPT_PASSTHROUGH_DATETIME
     | orjson.OPT_PASSTHROUGH_SUBCLASS
 )
+# What orjson writes of these reads back as it was, or is not written.
+_ALWAYS_EXACT: Final = frozenset({str, int, bool, type(None)})
 _DIGITS_AS_ZEROS: Final = bytes(0x30 if 0x30 <= byte <= 0x39 else 0x20 for byte in range(256))
 # The shortest run of digits that can be an integer beyond 64 bit.
 _LONG_RUN: Final = b"0" * 19
 _SHOWN_NAME: Final = 64
+# Smaller values make too few lists for the collector to mind.
+_LARGE: Final = 64 * 1024
+
+# How a text begins that stands for a colon: `\u003a`, with digits of either case.
+_ESCAPED: Final = rb"\u003"
 
 # For texts that are JSON, as orjson has found before.
 _STRINGS: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
 _LONG_NUMBERS: Final = re.compile(rb"[-+.eE\d]{19,}")
 _ALL_SQUARE: Final = bytes.maketrans(b"{}", b"[]")
+# One level in, and as a signed byte one level out.
+_STEPS: Final = bytes.maketrans(b"[]", b"\x01\xff")
 _NO_BRACKETS: Final = bytes(set(range(256)).difference(b"[]{}"))
 
 
@@ -55,6 +69,8 @@ def encode(value: object, path: str) -> bytes:
         octets = orjson.dumps(value, option=_EXACT)
     except orjson.JSONEncodeError:
         return orjson.dumps(_exact(value, path, MAX_DEPTH), option=_EXACT)
+    if type(value) in _ALWAYS_EXACT:
+        return octets
     # orjson turns some things into others unasked: NaN into null, a UUID into text. What
     # reads back as equal is exact. This costs less than a look at every item in Python.
     copy: JSON = orjson.loads(octets)
@@ -82,7 +98,11 @@ def check(octets: bytes, what: str) -> None:
     twice in one object, an integer beyond 64 bit, a float beyond its range, a lone
     surrogate, nesting deeper than 128.
     """
-    _checked(octets, what)
+    if len(octets) < _LARGE:
+        _checked(octets, what)
+        return
+    with _paused_collector():
+        _checked(octets, what)
 
 
 def check_object(octets: bytes, what: str) -> None:
@@ -100,14 +120,21 @@ def check_fields(fields: Fields) -> None:
 
 def encode_value(value: object, path: str) -> Value:
     """Encode a field's value: bytes travel raw, everything else as JSON. Raises EncodeError."""
+    if type(value) in _ALWAYS_EXACT or type(value) is dict:
+        return Value(ValueKind.JSON, encode(value, path))
     if isinstance(value, bytes | bytearray | memoryview):
         return Value(ValueKind.RAW, bytes(value))
-    return Value(ValueKind.JSON, encode(value, path))
+    octets = encode(value, path)
+    return in_items(value, octets, _encode_part) or Value(ValueKind.JSON, octets)
 
 
 def decode_value(value: Value) -> JSON | bytes:
     """Decode a field's value. Raises MalformedError."""
     return value.octets if value.kind is ValueKind.RAW else decode(value.octets)
+
+
+def _encode_part(value: object) -> bytes:
+    return orjson.dumps(value, option=_EXACT)
 
 
 def shown(name: str) -> str:
@@ -173,6 +200,22 @@ def _name(key: object) -> str:
     return str(key)[:_SHOWN_NAME].encode("ascii", "backslashreplace").decode()
 
 
+@contextmanager
+def _paused_collector() -> Iterator[None]:
+    """The garbage collector looks at nothing meanwhile.
+
+    It would go over millions of new lists again and again, none of which is garbage: that
+    takes four times as long as making them.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 def _parse(octets: bytes, what: str) -> JSON:
     try:
         return cast(JSON, orjson.loads(octets))
@@ -191,12 +234,23 @@ def _checked(octets: bytes, what: str) -> JSON:
     if written == octets:
         return parsed
     # The rest without a step of Python for each item, of which a value may hold millions.
-    bare = _STRINGS.sub(b'"', octets)
-    if bare.count(b":") != _STRINGS.sub(b'"', written).count(b":"):
+    if _lacks_a_key(written, octets):
         raise MalformedError(what, "an object holds the same key twice")
-    if _has_long_run(bare) and not all(map(_is_in_range, _LONG_NUMBERS.findall(bare))):
+    if _has_long_run(octets) and not all(
+        map(_is_in_range, _LONG_NUMBERS.findall(_STRINGS.sub(b'"', octets)))
+    ):
         raise MalformedError(what, f"an integer must lie in {_INT_RANGE}")
     return parsed
+
+
+def _lacks_a_key(written: bytes, octets: bytes) -> bool:
+    """Whether fewer keys were written than stand in `octets`; each has a colon behind it."""
+    if _ESCAPED not in octets:
+        # Colons in texts are written as they stand, and are lost with a lost key only.
+        return octets.count(b":") != written.count(b":")
+    # Here a text may hold an escape that is written as a colon.
+    colons = (_STRINGS.sub(b'"', text).count(b":") for text in (octets, written))
+    return next(colons) != next(colons)
 
 
 def _has_long_run(octets: bytes) -> bool:
@@ -218,11 +272,21 @@ def _is_shallow(octets: bytes) -> bool:
 def _fits(octets: bytes) -> bool:
     """Whether lists and objects are nested 128 deep at most, in a text that is JSON."""
     brackets = _STRINGS.sub(b"", octets).translate(_ALL_SQUARE, _NO_BRACKETS)
-    for _ in range(MAX_DEPTH):
-        if not brackets:
-            return True
-        brackets = brackets.replace(b"[]", b"")
-    return not brackets
+    levels = 0
+    while brackets:
+        # Every list that holds none goes, and with them one level of each that does.
+        rest = brackets.replace(b"[]", b"")
+        levels += 1
+        if 2 * len(rest) > len(brackets):
+            # Deep rather than wide: this would go over nearly all of it once for each level.
+            return levels + _depth(rest) <= MAX_DEPTH
+        brackets = rest
+    return levels <= MAX_DEPTH
+
+
+def _depth(brackets: bytes) -> int:
+    """How deep square brackets are nested, that are all in pairs."""
+    return max(accumulate(array("b", brackets.translate(_STEPS))))
 
 
 def _parse_strictly(octets: bytes, what: str) -> JSON:

@@ -22,24 +22,28 @@ _RENEWAL_WITHOUT_LEASE = 0.5
 _NOTHING_KNOWN = HookList(version=0)
 
 
-class _Held(NamedTuple):
-    """A list and the end of its lease: one object, so that a thread sees both or neither."""
+class Held(NamedTuple):
+    """A list and the end of its lease: one object, so that a thread sees both or neither.
+
+    `unheard` are the hook types that have hooks in scopes only, or none at all.
+    """
 
     known: HookList
     until: float
+    unheard: frozenset[str] = frozenset()
 
 
 class LiveList:
     """The live list of one connection.
 
-    Every method that changes it belongs to the connection's thread; `has_hooks`
-    may be called from any thread. Times are seconds of one monotonic clock.
+    Every method that changes it belongs to the connection's thread; `has_hooks` may be
+    called and `held` looked at from any thread. Times are seconds of one monotonic clock.
     """
 
-    __slots__ = ("_held", "_last_probe", "_lease", "_sent")
+    __slots__ = ("_last_probe", "_lease", "_sent", "held")
 
     def __init__(self) -> None:
-        self._held = _Held(_NOTHING_KNOWN, until=0.0)
+        self.held = Held(_NOTHING_KNOWN, until=0.0)
         self._lease = 0.0
         self._last_probe = 0
         self._sent: dict[int, float] = {}
@@ -50,15 +54,17 @@ class LiveList:
         self._sent[self._last_probe] = now
         if len(self._sent) > _MAX_PROBES:
             del self._sent[next(iter(self._sent))]
-        return WatchRequest(probe=self._last_probe, applied_version=self._held.known.version)
+        return WatchRequest(probe=self._last_probe, applied_version=self.held.known.version)
 
     def apply(self, update: WatchResponse) -> bool:
         """Take in what the sidecar says. Return whether there is a new list to acknowledge."""
-        held = self._held.known
-        known = held if update.hook_list is None else update.hook_list
+        held = self.held.known
+        known, unheard = held, self.held.unheard
+        if update.hook_list is not None:
+            known, unheard = update.hook_list, _unheard(update.hook_list)
         # Another version in force than the one here: what is here is history.
         until = self._lease_end(update) if update.version == known.version else 0.0
-        self._held = _Held(known, until)
+        self.held = Held(known, until, unheard)
         return known.version != held.version
 
     def _lease_end(self, update: WatchResponse) -> float:
@@ -72,7 +78,7 @@ class LiveList:
 
     def lost(self) -> None:
         """Forget everything: the sidecar that sent it may be gone, and its successor differs."""
-        self._held = _Held(_NOTHING_KNOWN, until=0.0)
+        self.held = Held(_NOTHING_KNOWN, until=0.0)
         self._sent.clear()
 
     @property
@@ -89,11 +95,14 @@ class LiveList:
 
         Raises UnknownHookTypeError for a type that the sidecar would refuse.
         """
-        known, until = self._held
+        known, until, _ = self.held
         if not known.complete or now >= until:
             return True
         status = known.types.get(hook_type)
         if status is None:
+            if known.filtered:
+                # Perhaps there are hooks that this client may not call: the sidecar says which.
+                return True
             if known.undeclared_types_allowed:
                 return False
             raise UnknownHookTypeError(
@@ -106,3 +115,9 @@ class LiveList:
         return status.has_hooks or any(
             ScopeName(tenant, scope) in status.scopes for scope in scopes
         )
+
+
+def _unheard(known: HookList) -> frozenset[str]:
+    if not known.complete:
+        return frozenset()
+    return frozenset(name for name, status in known.types.items() if not status.has_hooks)

@@ -7,20 +7,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
 from sidehook._frames import (
-    BATCH_OVERHEAD,
     FRAME_OVERHEAD,
     MAX_ID,
     MESSAGE,
     MIN_BATCH_BYTES,
-    Frame,
-    encode_frame,
-    pack,
-    part,
+    PART,
+    batched,
+    frame_head,
 )
 
 DEFAULT_BATCH_BYTES: Final = 256 * 1024
@@ -28,6 +26,9 @@ DEFAULT_BATCH_BYTES: Final = 256 * 1024
 
 DEFAULT_PENDING_BYTES: Final = 64 * 1024 * 1024
 """What an outbox holds at most, in bytes, unless told otherwise."""
+
+LARGEST_BATCH_BYTES: Final = 1280 * 1024
+"""The largest stream message that our own ends take and send: a megabyte and what is round it."""
 
 PART_BYTES: Final = 64 * 1024
 """The longest part of a message that is split."""
@@ -88,11 +89,25 @@ class _Split:
     behind: list[tuple[int, bytes]] = field(default_factory=list)
     seq: int = 0
 
-    def take(self) -> Frame:
-        """The next part."""
-        frame = part(self.body, id=self.id, seq=self.seq, max_part=self.max_part)
+    def take(self) -> tuple[bytes, memoryview]:
+        """The next part, as it stands in a batch: its head, and its octets, not copied."""
+        begin = self.seq * self.max_part
+        octets = memoryview(self.body)[begin : begin + self.max_part]
+        more = begin + self.max_part < len(self.body)
+        tag = PART if self.seq or more else MESSAGE
+        head = frame_head(self.id, tag, len(octets), self.seq, more=more)
         self.seq += 1
-        return frame
+        return batched(head, len(octets)), octets
+
+    def grow(self, room: int) -> None:
+        """Leave whole, where it is alone and there is room for all of it: nobody waits longer."""
+        if self.seq == 0 and len(self.body) <= room:
+            self.max_part = max(self.max_part, len(self.body))
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether no part is left."""
+        return self.seq * self.max_part >= len(self.body)
 
     @property
     def pending_bytes(self) -> int:
@@ -140,6 +155,10 @@ class Outbox:
         self._max_part = min(PART_BYTES, max_batch_bytes // 2 - FRAME_OVERHEAD)
         self._split_frames = split_frames
         self._max_message_bytes = max_message_bytes
+        # Below this there is nothing to check about a frame that is no longer than a part.
+        self._plenty = self._max_pending_bytes - FRAME_OVERHEAD
+        if max_message_bytes is not None and max_message_bytes < self._max_part:
+            self._plenty = 0
 
     @property
     def pending_bytes(self) -> int:
@@ -157,15 +176,18 @@ class Outbox:
         A frame of an id of which parts are waiting goes behind them. Raises
         OutboxFullError, OutboxClosedError or MessageTooLargeError, having queued nothing.
         """
-        self._check(tag, len(body))
+        size = len(body)
+        if self._closed or self._pending_bytes + size > self._plenty or size > self._max_part:
+            self._check(tag, size)
         split = self._splits.get(id) if self._splits else None
         if split is None:
-            self._queue(id, tag, body)
+            self._queue(id, tag, body, size)
         else:
             split.behind.append((tag, body))
-            self._pending_bytes += len(body)
-        if self._waiter is not None:
-            _wake(self._waiter)
+            self._pending_bytes += size
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     def cancel(self, id: int) -> bool:  # noqa: A002 - the contract's word
         """Drop the parts of a message that still wait; whether there were any.
@@ -189,7 +211,7 @@ class Outbox:
 
         For one reader. What it gave is no longer counted as pending.
         """
-        while not (frames := self._gather()):
+        while not (batch := self.ready_batch()):
             if self._closed:
                 return None
             self._waiter = asyncio.get_running_loop().create_future()
@@ -197,7 +219,11 @@ class Outbox:
                 await self._waiter
             finally:
                 self._waiter = None
-        return pack(frames)
+        return batch
+
+    def ready_batch(self) -> bytes:
+        """The next stream message as far as there is one now, else nothing."""
+        return b"".join(self._gather())
 
     def _check(self, tag: int, size: int) -> None:
         if self._closed:
@@ -211,33 +237,46 @@ class Outbox:
         if self._pending_bytes + size + FRAME_OVERHEAD > limit:
             raise OutboxFullError(self._pending_bytes, limit)
 
-    def _queue(self, identity: int, tag: int, body: bytes) -> None:
-        if tag == MESSAGE and self._split_frames and len(body) > self._max_part:
+    def _queue(self, identity: int, tag: int, body: bytes, size: int) -> None:
+        if size > self._max_part and tag == MESSAGE and self._split_frames:
             split = self._splits[identity] = _Split(identity, body, self._max_part)
             # Its turns begin when what was queued before it has left.
             self._ready.append(split)
-            self._pending_bytes += len(body)
+            self._pending_bytes += size
         else:
-            frame = encode_frame(Frame(identity, tag, body))
-            self._ready.append(frame)
-            self._pending_bytes += len(frame)
+            head = frame_head(identity, tag, size)
+            entry = batched(head, size) + body
+            self._ready.append(entry)
+            self._pending_bytes += len(entry)
 
-    def _gather(self) -> list[bytes]:
-        """The frames of the next batch: what is ready, and one part if any waits."""
-        frames: list[bytes] = []
-        room = self._take_ready(frames, self._max_batch_bytes)
+    def _gather(self) -> Iterable[bytes | memoryview]:
+        """The pieces of the next batch: what is ready, and one part if any waits."""
+        if not self._splits and not self._turns and self._pending_bytes <= self._max_batch_bytes:
+            return self._take_all()
+        pieces: list[bytes | memoryview] = []
+        room = self._take_ready(pieces, self._max_batch_bytes)
         while self._turns:
             split = self._turns[0]
             if self._splits.get(split.id) is not split:
                 self._turns.popleft()  # It was cancelled.
-            elif frames and room < split.max_part + FRAME_OVERHEAD:
+            elif pieces and room < split.max_part + FRAME_OVERHEAD:
                 break
             else:
-                frames.append(self._next_part())
-                room -= len(frames[-1]) + BATCH_OVERHEAD
-        return frames
+                if len(self._splits) == 1:
+                    split.grow(room - FRAME_OVERHEAD)
+                head, octets = self._next_part()
+                pieces += (head, octets)
+                room -= len(head) + len(octets)
+        return pieces
 
-    def _take_ready(self, frames: list[bytes], room: int) -> int:
+    def _take_all(self) -> Iterable[bytes | memoryview]:
+        """Everything there is: frames that fit one batch, and the places of what was cancelled."""
+        ready, self._ready = self._ready, deque()
+        self._pending_bytes = 0
+        # A split message that is still here was cancelled: those that were not are in the table.
+        return [each for each in ready if not isinstance(each, _Split)]
+
+    def _take_ready(self, pieces: list[bytes | memoryview], room: int) -> int:
         """Move ready frames into the batch, leaving room for a part; give the room left."""
         while self._ready:
             first = self._ready[0]
@@ -245,33 +284,32 @@ class Outbox:
                 self._turns.append(first)
                 self._ready.popleft()
                 continue
-            needed = len(first) + BATCH_OVERHEAD
             reserved = self._max_part + FRAME_OVERHEAD if self._turns else 0
-            if frames and room - needed < reserved:
+            if pieces and room - len(first) < reserved:
                 break
-            frames.append(first)
+            pieces.append(first)
             self._ready.popleft()
             self._pending_bytes -= len(first)
-            room -= needed
+            room -= len(first)
         return room
 
-    def _next_part(self) -> bytes:
+    def _next_part(self) -> tuple[bytes, memoryview]:
         """A part of the message whose turn it is, which then goes to the end of the line."""
         split = self._turns.popleft()
         self._pending_bytes -= split.pending_bytes
-        frame = split.take()
-        if frame.more:
-            self._turns.append(split)
-            self._pending_bytes += split.pending_bytes
-        else:
+        head, octets = split.take()
+        if split.is_sent:
             del self._splits[split.id]
             self._release(split)
-        return encode_frame(frame)
+        else:
+            self._turns.append(split)
+            self._pending_bytes += split.pending_bytes
+        return head, octets
 
     def _release(self, split: _Split) -> None:
         """Queue what waited behind a message that is sent; another split one keeps the rest."""
         for at, (tag, body) in enumerate(split.behind):
-            self._queue(split.id, tag, body)
+            self._queue(split.id, tag, body, len(body))
             follower = self._splits.get(split.id)
             if follower is not None:
                 follower.behind = split.behind[at + 1 :]

@@ -8,13 +8,16 @@ another value returns `modify(payload, field=value)`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, NoReturn, Self, TypeAlias
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, NoReturn, Self, TypeAlias
 
 from sidehook._call import Fields, Receipt
 from sidehook._errors import EncodeError
 from sidehook._json import decode_value, encode_value
-from sidehook._types import JSON
+from sidehook._types import JSON, Value
+
+AnyReceipt: TypeAlias = "Receipt | Callable[[], Receipt] | None"
+"""A receipt, what makes it when it is first read, or none."""
 
 MAX_NAME_BYTES = 256
 """The longest field name, in UTF-8 bytes."""
@@ -103,17 +106,18 @@ class Payload(Mapping[str, Any]):
     returned. Elsewhere, and when the client went on without a verdict, it is None.
     """
 
-    __slots__ = ("_fields", "_values", "receipt")
+    __slots__ = ("_fields", "_receipt", "_source", "_values")
 
     _fields: dict[str, Any]
     _values: dict[str, Frozen]
-    receipt: Receipt | None
+    _receipt: Receipt | Callable[[], Receipt] | None
+    # What the fields are encoded from when they are first wanted, where `_fields` is not set.
+    _source: Mapping[str, object]
 
-    def __init__(self, fields: Fields, *, receipt: Receipt | None = None) -> None:
-        # The one place that writes these: assigning to an attribute is refused below.
-        object.__setattr__(self, "_fields", dict(fields))
-        object.__setattr__(self, "_values", {})
-        object.__setattr__(self, "receipt", receipt)
+    def __init__(self, fields: Fields, *, receipt: AnyReceipt = None) -> None:
+        # Here and in `unasked`, for assigning to an attribute is refused below.
+        _set_fields(self, dict(fields))
+        _set_receipt(self, receipt)
 
     @classmethod
     def from_values(cls, values: Mapping[str, object]) -> Self:
@@ -126,13 +130,31 @@ class Payload(Mapping[str, Any]):
         return cls({_checked(name): encode_value(value, name) for name, value in values.items()})
 
     @property
+    def receipt(self) -> Receipt | None:
+        """What happened to the hooks, on a payload that a client's `invoke` returned."""
+        receipt = self._receipt
+        if receipt is None or isinstance(receipt, Receipt):
+            return receipt
+        receipt = receipt()
+        _set_receipt(self, receipt)
+        return receipt
+
+    @property
     def wire_fields(self) -> Fields:
         """The fields as they travel: name to opaque value."""
         return self._fields
 
-    def patched(self, patch: Fields, *, receipt: Receipt | None = None) -> Self:
+    def patched(self, patch: Fields, *, receipt: AnyReceipt = None) -> Self:
         """Return a payload with the patch's fields in place of this one's."""
-        return type(self)({**self._fields, **patch}, receipt=receipt)
+        payload = _new(type(self))
+        if patch:
+            _set_fields(payload, {**self._fields, **patch})
+        else:
+            # What nobody can change may be shared, and with it what was decoded.
+            _set_fields(payload, self._fields)
+            _set_values(payload, self._values)
+        _set_receipt(payload, receipt)
+        return payload
 
     def __getitem__(self, name: str) -> Any:
         if name in self._values:
@@ -143,7 +165,16 @@ class Payload(Mapping[str, Any]):
         return value
 
     def __getattr__(self, name: str) -> Any:
-        # The first: a copy under construction has no fields to ask for yet.
+        if name == "_fields":
+            # Of a payload that nobody was asked about, and only there.
+            fields = _encoded(self._source)
+            _set_fields(self, fields)
+            return fields
+        if name == "_values":
+            values: dict[str, Frozen] = {}
+            _set_values(self, values)
+            return values
+        # The first: a copy under construction has nothing yet that could be asked for.
         if name in Payload.__slots__ or name.startswith("__"):
             raise AttributeError(name)
         return self[name]
@@ -179,11 +210,79 @@ class Payload(Mapping[str, Any]):
         return _restored, (type(self), self._fields, self.receipt)
 
 
+_new = object.__new__
+
+_REMEMBERED: Final = 1024
+
+# Names that were found good before: applications have few, and use them in every call.
+_good_names: set[str] = set()
+
+# Assigning to an attribute is refused; its slot can still be set.
+_set_fields: Callable[[Payload, object], None] = Payload.__dict__["_fields"].__set__
+_set_values: Callable[[Payload, object], None] = Payload.__dict__["_values"].__set__
+_set_receipt: Callable[[Payload, object], None] = Payload.__dict__["_receipt"].__set__
+_set_source: Callable[[Payload, object], None] = Payload.__dict__["_source"].__set__
+
+
 def _restored(view: type[Payload], fields: Fields, receipt: Receipt | None) -> Payload:
     return view(fields, receipt=receipt)
 
 
+def unasked(
+    given: Mapping[str, object] | None, fields: Mapping[str, object], receipt: AnyReceipt
+) -> Payload:
+    """Return what `to_payload` does, with a receipt, when nobody is asked about it.
+
+    Values that are not encoded yet are encoded when one is first read: EncodeError comes then.
+    """
+    view, source = Payload, given
+    if given is None:
+        source = fields
+    elif isinstance(given, Payload):
+        view = type(given)
+        if fields:
+            source = {**given.wire_fields, **fields}
+    elif type(given) is dict:
+        # What its owner puts into it later is not in the payload.
+        source = {**given, **fields} if fields else given.copy()
+    else:
+        source = {**_mapping(given), **fields}
+    payload: Payload = _new(view)
+    _set_source(payload, source)
+    _set_receipt(payload, receipt)
+    return payload
+
+
+def _encoded(source: Mapping[str, object]) -> dict[str, Any]:
+    """The fields of values that were encoded before, and of others."""
+    if isinstance(source, Payload):
+        return dict(source.wire_fields)
+    return {
+        _checked(name): value if type(value) is Value else encode_value(value, name)
+        for name, value in source.items()
+    }
+
+
+def to_payload(payload: Mapping[str, object] | None, fields: Mapping[str, object]) -> Payload:
+    """Return the payload of a call that was given a payload, a mapping, keywords, or several."""
+    if payload is None:
+        return Payload.from_values(fields)
+    given = payload if isinstance(payload, Payload) else Payload.from_values(_mapping(payload))
+    return given.patched(Payload.from_values(fields).wire_fields) if fields else given
+
+
+def _mapping(payload: Mapping[str, object]) -> Mapping[str, object]:
+    if not isinstance(payload, Mapping):
+        raise TypeError(
+            f"a payload is a Payload or a mapping from field name to value, "
+            f"not {type(payload).__name__}"
+        )
+    return payload
+
+
 def _checked(name: object) -> str:
+    if type(name) is str and name in _good_names:
+        return name
     if not isinstance(name, str):
         raise EncodeError(repr(name), f"a field's name is text, not {type(name).__name__}")
     try:
@@ -192,4 +291,6 @@ def _checked(name: object) -> str:
         raise EncodeError(ascii(name), "a field's name is valid Unicode") from None
     if not 1 <= len(octets) <= MAX_NAME_BYTES:
         raise EncodeError(name[:40], f"a field's name has 1 to {MAX_NAME_BYTES} bytes")
+    if len(_good_names) < _REMEMBERED and type(name) is str:
+        _good_names.add(name)
     return name

@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar
 
 import grpc
 import grpc.aio
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 T = TypeVar("T")
+
+Metadata: TypeAlias = "tuple[tuple[str, str], ...]"
+"""What goes with an RPC besides its messages: authorization."""
 
 _LOST_RACE: Final = "Internal error from Core"
 """What gRPC says of a write that lost the race against the end of its stream."""
@@ -50,7 +53,7 @@ class Rpc:
         channel: grpc.aio.Channel,
         method: str,
         *,
-        metadata: tuple[tuple[str, str], ...] = (),
+        metadata: Metadata = (),
     ) -> None:
         opened: grpc.aio.StreamStreamCall[bytes, bytes] = channel.stream_stream(method)(
             metadata=grpc.aio.Metadata(*metadata)
@@ -66,8 +69,7 @@ class Rpc:
         except grpc.aio.AioRpcError as error:
             raise await self._end() from error
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
+            if _is_cancelled():
                 raise
             # Not this task was cancelled but the stream, by this client.
             raise RpcEndedError("CANCELLED", "this client closed the stream") from None
@@ -114,6 +116,16 @@ class Rpc:
         code, text, metadata = self._status or _Status("UNKNOWN", "", ())
         why = cause(text) or f"gRPC status {code}"
         return RpcEndedError(code, why, _failure(code, text, metadata))
+
+
+def _is_cancelled() -> bool:
+    """Whether somebody cancelled the task that runs, or none does.
+
+    Asked in a frame of its own: one that has its own task among its variables keeps
+    itself, and the connection with it, once that task holds its exception.
+    """
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
 
 
 def _at_once(ready: Coroutine[Any, Any, T]) -> T:

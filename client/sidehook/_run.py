@@ -25,12 +25,28 @@ class HookRun:
     on_rejected: OnRejected = OnRejected.DROP
 
 
+class SharedSteps(tuple[tuple[HookRun, ...], ...]):
+    """The steps that many runs have in common, as a plan gives them.
+
+    `octets` are the same as they travel, once somebody has encoded them.
+    """
+
+    octets: bytes | None = None
+
+    @property
+    def hooks(self) -> tuple[HookRun, ...]:
+        """The hooks of all steps, in the order of their indexes."""
+        return tuple(hook for step in self for hook in step)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
     """One run. `steps` are serial; the hooks inside one step run at once.
 
     `time_left` is what the call has left in seconds, counted from arrival; for a
     FIRE_AND_FORGET hook the time it has. `call_end` is set for FIRE_AND_FORGET only.
+    The rooms are for runs of several hooks: by how many bytes their patches may make the
+    payload larger, and what they stage the state.
     """
 
     call_id: str
@@ -41,6 +57,13 @@ class RunRequest:
     time_left: float
     call_end: CallEnd | None = None
     idempotency_key: str = ""
+    payload_room: int | None = None
+    state_room: int | None = None
+
+    @property
+    def is_fused(self) -> bool:
+        """Whether it is of several hooks."""
+        return len(self.steps) > 1 or len(self.steps[0]) > 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, overload
 
 from sidehook._client_channel import open_channel
-from sidehook._client_errors import other_version, unavailable
+from sidehook._client_errors import BY_REASON, other_version, unavailable
 from sidehook._client_link import delays
 from sidehook._errors import CallRefusedError, DefinitionError, SidecarError
 from sidehook._session import enter, leave, surroundings
 from sidehook._tls import TlsError
+from sidehook._token import TokenError
 from sidehook._types import Mode
 from sidehook.worker._attach import AttachSession
 from sidehook.worker._dispatch import Dispatcher
@@ -113,12 +114,15 @@ class Attachment:
 
     async def _attach_once(self, target: str, attached: asyncio.Future[None]) -> None:
         try:
+            token = self._settings.token_for(target)
             opened = open_channel(self._settings, target)
+        except TokenError as error:
+            raise DisconnectedError(str(error)) from error
         except TlsError as error:
             raise DisconnectedError(f"TLS cannot be spoken: {error}") from error
         async with AsyncExitStack() as stack:
             channel = await stack.enter_async_context(opened)
-            session = AttachSession(channel, self._dispatcher, scope_only=True)
+            session = AttachSession(channel, self._dispatcher, scope_only=True, token=token)
             await stack.enter_async_context(session)
             self.handle = session.hello.scope_handle
             if not attached.done():
@@ -212,7 +216,8 @@ def _enter(client: object, scope: AsyncPluginScope | PluginScope) -> None:
 
 def _translated(target: str, error: WorkerError) -> SidecarError:
     if isinstance(error, RefusedError):
-        return CallRefusedError(str(error), reason=error.reason, metadata=error.metadata)
+        kind = BY_REASON.get(error.reason, CallRefusedError)
+        return kind(str(error), reason=error.reason, metadata=error.metadata)
     if isinstance(error, UnknownProtocolError):
         return other_version(target, error.version)
     return unavailable(target, str(error))

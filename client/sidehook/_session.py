@@ -46,21 +46,22 @@ class Surroundings:
 
 NOWHERE = Surroundings()
 
-# By client: what surrounds the calls of one says nothing about another's.
-_SURROUNDINGS: ContextVar[Mapping[object, Surroundings]] = ContextVar(
+# By client: what surrounds the calls of one says nothing about another's. Empty where
+# nothing surrounds anybody's.
+AROUND: ContextVar[Mapping[object, Surroundings]] = ContextVar(
     "sidehook_surroundings", default=MappingProxyType({})
 )
 
 
 def surroundings(client: object) -> Surroundings:
     """Return what a call that `client` makes here and now stands in."""
-    return _SURROUNDINGS.get().get(client, NOWHERE)
+    return AROUND.get().get(client, NOWHERE)
 
 
 def enter(client: object, owner: object, inner: Surroundings) -> None:
     """Put `inner` around what follows in this context, until `owner` is left."""
     inner = replace(inner, owner=owner, outer=surroundings(client))
-    _SURROUNDINGS.set(MappingProxyType({**_SURROUNDINGS.get(), client: inner}))
+    AROUND.set(MappingProxyType({**AROUND.get(), client: inner}))
 
 
 def leave(client: object, owner: object) -> None:
@@ -70,10 +71,10 @@ def leave(client: object, owner: object) -> None:
         raise RuntimeError(
             "sessions and scopes are left in the context they were entered in, innermost first"
         )
-    others = {key: value for key, value in _SURROUNDINGS.get().items() if key is not client}
+    others = {key: value for key, value in AROUND.get().items() if key is not client}
     if current.outer is not NOWHERE:
         others[client] = current.outer
-    _SURROUNDINGS.set(MappingProxyType(others))
+    AROUND.set(MappingProxyType(others))
 
 
 class Session:

@@ -6,7 +6,6 @@ The only module that constructs everything. What the parts do is theirs to say.
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import secrets
@@ -21,10 +20,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final, TextIO
 
+import grpc
 import uvloop
 
-from sidehook._hello import SPLIT_FRAMES, SidecarHello
+from sidehook._hello import CONTINUATIONS, SPLIT_FRAMES, SidecarHello
 from sidehook._manifest import Limits
+from sidehook._mux import LARGEST_BATCH_BYTES
+from sidehook._process import at_rest
 from sidehook_server.config.load import load as load_file
 from sidehook_server.config.model import Config
 from sidehook_server.dispatch.detached_limits import detached_limits
@@ -50,6 +52,7 @@ from sidehook_server.ops.state import Parts, gauges, missing_sentences
 from sidehook_server.registry import transitions
 from sidehook_server.registry.holder import RegistryHolder
 from sidehook_server.rpc import hook_service, registry_service
+from sidehook_server.rpc.callers import Callers
 from sidehook_server.rpc.health import ServiceHealth
 from sidehook_server.rpc.hook_service import HookService
 from sidehook_server.rpc.invoke_stream import StreamServices
@@ -114,15 +117,14 @@ class Sidecar:
         self._decisions = DecisionLog.of(
             config, sidecar=self._sidecar, version=VERSION, counts=self._metrics
         )
+        observer = (
+            self._metrics if self._decisions is None else Observers(self._metrics, self._decisions)
+        )
         self._dispatcher = Dispatcher(
             registry=lambda: self._registry.current,
             links=self._links,
             clock=MonotonicClock(self._loop),
-            observer=(
-                self._metrics
-                if self._decisions is None
-                else Observers(self._metrics, self._decisions)
-            ),
+            observer=observer,
             detached=detached_limits(config),
             journal=journal,
         )
@@ -146,7 +148,10 @@ class Sidecar:
         self._registry.subscribe(self._effects)
         self._registry.subscribe(lambda _: self._dispatcher.look_again())
         self._refresh_is_due = False
-        self._limits = Limits(max_message_bytes=config.largest_payload_bytes + _ENVELOPE_BYTES)
+        self._limits = Limits(
+            max_message_bytes=config.largest_payload_bytes + _ENVELOPE_BYTES,
+            max_batch_bytes=LARGEST_BATCH_BYTES,
+        )
         self._local = Local(
             sidecar=self._sidecar,
             registrar=Registrar(self._registry, self._links),
@@ -162,6 +167,11 @@ class Sidecar:
             count=self._metrics.configuration_read,
         )
         self._attach_host = AttachHost(self._local)
+        self._callers = Callers(
+            registry=lambda: self._registry.current,
+            observer=observer,
+            socket_uid=partial(_only_user, Path(config.listen.socket)),
+        )
         self._hook_service = self._make_hook_service()
         self._doors: list[RegistryService] = []
         self._app_server = self._make_server(may_register=False)
@@ -178,7 +188,9 @@ class Sidecar:
 
     def _make_hook_service(self) -> HookService:
         hello = SidecarHello(
-            sidecar=self._sidecar, limits=self._limits, capabilities=frozenset({SPLIT_FRAMES})
+            sidecar=self._sidecar,
+            limits=self._limits,
+            capabilities=frozenset({CONTINUATIONS, SPLIT_FRAMES}),
         )
         services = StreamServices(
             calls=self._dispatcher, hello=hello, dropped=self._metrics.client_frame_dropped
@@ -187,15 +199,24 @@ class Sidecar:
             self._dispatcher,
             services,
             self._live_list,
+            self._callers,
             default_budget=lambda: self._registry.current.settings.default_budget,
         )
 
     def _make_server(self, *, may_register: bool) -> RpcServer:
-        door = Door(
-            may_register=may_register,
-            workers_target=self._where_workers_register(),
-            socket_uid=self._workers_uid if may_register else lambda: None,
-        )
+        where = self._where_workers_register()
+        if may_register:
+            socket = Path(self._config.listen.workers_socket)
+            door = Door(
+                may_register=True, workers_target=where, socket_uid=partial(_only_user, socket)
+            )
+        else:
+            door = Door(
+                may_register=False,
+                workers_target=where,
+                socket_uid=lambda: None,
+                forbids=lambda context: self._callers.caller(context).scope_refusal(),
+            )
         registry = RegistryService(self._attach_host, self._registry, door)
         self._doors.append(registry)
         handlers = [registry.handler()]
@@ -216,10 +237,6 @@ class Sidecar:
         socket = f"unix://{listen.workers_socket}"
         return socket if listen.tcp_workers is None else f"{socket} or {listen.tcp_workers}"
 
-    def _workers_uid(self) -> int | None:
-        """The user of whoever is on the socket, where its permissions leave only one."""
-        return os.geteuid() if is_private(Path(self._config.listen.workers_socket)) else None
-
     def _make_admin(self) -> AdminServer:
         parts = Parts(
             sidecar=self._sidecar,
@@ -233,6 +250,7 @@ class Sidecar:
             journal_problem=None if self._journal is None else self._journal_problem,
             decisions=self._decisions,
             reloader=self._reloader,
+            refusals=self._local.refusals,
         )
         self._metrics.measure(lambda: gauges(parts))
         return AdminServer(admin_pages(parts, self._metrics))
@@ -389,17 +407,24 @@ class Sidecar:
         )
 
 
-def run(config: Config, *, load: Load | None = None, ready: TextIO = sys.stdout) -> int:
+def run(
+    config: Config,
+    *,
+    load: Load | None = None,
+    ready: TextIO = sys.stdout,
+    grpc_experiments: str = "",
+) -> int:
     """Run a sidecar until a signal ends it; the exit code of the process.
 
-    `load` reads the configuration again when its file changes. Raises StartError when it cannot
-    start. A second signal ends the process at once.
+    `load` reads the configuration again when its file changes. `grpc_experiments` is for the
+    log. Raises StartError when it cannot start. A second signal ends the process at once.
     """
-    with asyncio.Runner(debug=False, loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_run(config, load, ready))
+    new_loop = uvloop.new_event_loop if config.tuning.uvloop else asyncio.new_event_loop
+    with asyncio.Runner(debug=False, loop_factory=new_loop) as runner:
+        return runner.run(_run(config, load, ready, grpc_experiments))
 
 
-async def _run(config: Config, load: Load | None, ready: TextIO) -> int:
+async def _run(config: Config, load: Load | None, ready: TextIO, grpc_experiments: str) -> int:
     for warning in config.warnings:
         log_event(_log, logging.WARNING, "configuration_warning", text=warning)
     stopping = _stop_on_signals()
@@ -412,9 +437,15 @@ async def _run(config: Config, load: Load | None, ready: TextIO) -> int:
         sidecar = Sidecar(config, store, journal, load)
         stack.push_async_callback(sidecar.close)
         addresses = await sidecar.start()
-        # What is here now stays for good; the collector need not look at it again.
-        gc.collect()
-        gc.freeze()
+        log_event(
+            _log,
+            logging.INFO,
+            "process_tuned",
+            uvloop=version("uvloop") if config.tuning.uvloop else "off",
+            grpc=grpc.__version__,
+            grpc_experiments=grpc_experiments or None,
+            **at_rest(config.tuning),
+        )
         log_event(
             _log,
             logging.INFO,
@@ -447,6 +478,11 @@ async def _end_what_is_left() -> None:
     left = asyncio.all_tasks() - {asyncio.current_task()}
     if left:
         await asyncio.wait(left, timeout=_LEFT_OVER_SECONDS)
+
+
+def _only_user(socket: Path) -> int | None:
+    """The user of whoever is on a socket, where its permissions leave only one."""
+    return os.geteuid() if is_private(socket) else None
 
 
 def _stop_on_signals() -> asyncio.Event:

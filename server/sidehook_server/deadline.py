@@ -5,7 +5,7 @@ All times are seconds on the monotonic clock of the sidecar.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,17 +14,18 @@ class Budget:
 
     The sidecar answers `margin` before the caller gives up, so that running out is
     an answer with a receipt and not a silence. A budget shorter than two margins
-    gives half of itself.
+    gives half of itself. `expires` is when the call must be answered.
     """
 
     arrival: float
     total: float
     margin: float
+    expires: float = field(init=False)
 
-    @property
-    def expires(self) -> float:
-        """When the call must be answered."""
-        return self.arrival + self.total - min(self.margin, self.total / 2)
+    def __post_init__(self) -> None:
+        # Once, since every hook asks for it several times.
+        expires = self.arrival + self.total - min(self.margin, self.total / 2)
+        object.__setattr__(self, "expires", expires)
 
     def left(self, now: float) -> float:
         """Seconds left until the call must be answered; never negative."""

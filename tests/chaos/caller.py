@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 import logging
-import os
 import random
 import signal
 from pathlib import Path
@@ -29,13 +28,16 @@ _PATIENCE: Final = 0.02
 
 
 class Caller:
-    """Calls until it is told to stop; told to be calm, it only asks for what succeeds."""
+    """Calls until it is told to stop; told to be calm, it only asks for what succeeds.
+
+    `name` is that of one life of one caller: no two processes have the same.
+    """
 
     def __init__(self, name: str, target: str, folder: Path, seed: int) -> None:
-        self._names = (f"{name}.{os.getpid()}.{number}" for number in itertools.count())
+        self._names = (f"{name}.{number}" for number in itertools.count())
         self._target = target
-        self._pen = Pen(folder / f"{name}.{os.getpid()}.calls")
-        self._chance = random.Random(f"{seed} {name} {os.getpid()}")
+        self._pen = Pen(folder / f"{name}.calls")
+        self._chance = random.Random(f"{seed} {name}")
         self._calm = asyncio.Event()
         self._stop = asyncio.Event()
 

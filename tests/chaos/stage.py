@@ -2,6 +2,7 @@
 
 import re
 import signal
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -54,6 +55,7 @@ class Stage:
         self._seed = seed
         self._has_journal = has_journal
         self._children: dict[str, Child] = {}
+        self._lives: Counter[str] = Counter()
         self._admin = ""
         self.kills: list[Kill] = []
         self.killed: list[tuple[float, str]] = []
@@ -152,9 +154,14 @@ class Stage:
             )
         else:
             target = f"unix://{folder}/sidehook.sock"
+            # A process id comes back after some thousands of others; a life never does.
+            self._lives[name] += 1
             self._children[name] = self._nursery.start(
-                name, caller.call, name, target, str(folder), self._seed
+                name, caller.call, self._life(name), target, str(folder), self._seed
             )
+
+    def _life(self, name: str) -> str:
+        return f"{name}.{self._lives[name]}"
 
     def _stopped(self, names: tuple[str, ...]) -> Iterator[str]:
         for name in names:
@@ -213,7 +220,7 @@ class Stage:
         return all(self._proceeds(name, since) for name in VICTIMS["client"])
 
     def _proceeds(self, name: str, since: float) -> bool:
-        path = self._folder / f"{name}.{self._children[name].pid}.calls"
+        path = self._folder / f"{self._life(name)}.calls"
         if not path.exists():
             return False
         with path.open("rb") as file:

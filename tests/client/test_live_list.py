@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from sidehook import Receipt, UnknownHookTypeError, aio
+from sidehook import EncodeError, Receipt, UnknownHookTypeError, aio
 from sidehook.testing._fake_sidecar import FakeSidecar
 from tests.client.waiting import until
 
@@ -36,6 +36,15 @@ async def test_a_skipped_call_has_a_receipt_of_no_hooks(
     assert receipt is not None
     assert receipt == Receipt(call_id=receipt.call_id)
     assert receipt.call_id
+
+
+async def test_a_skipped_call_encodes_nothing_until_it_is_read(
+    client: aio.Client, fake: FakeSidecar
+) -> None:
+    await listed(fake, client, quiet=False)
+    answer = await client.invoke("quiet", n=object())
+    with pytest.raises(EncodeError):
+        dict(answer)
 
 
 async def test_before_the_list_is_known_every_call_is_made(

@@ -1,4 +1,6 @@
 import asyncio
+import gc
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -303,3 +305,31 @@ class TestBlocking:
 
 def test_it_is_exported() -> None:
     assert sidehook.plugin_scope is plugin_scope
+
+
+async def test_a_scope_that_is_left_has_closed_its_connection_without_the_garbage_collector(
+    client: aio.Client,
+) -> None:
+    await client.connect()
+    async with client.plugin_scope(double):
+        # What is loaded and opened once for all.
+        await client.call("t", {"n": 1})
+    gc.collect()
+    before = sockets()
+    gc.disable()
+    try:
+        for _ in range(3):
+            async with client.plugin_scope(double):
+                assert (await client.call("t", {"n": 1})).n == 2
+        await until(lambda: sockets() <= before)
+    finally:
+        gc.enable()
+
+
+def sockets() -> int:
+    """How many sockets this process has."""
+    return sum(os.path.realpath(file).rpartition("/")[2].startswith("socket:") for file in _files())
+
+
+def _files() -> list[str]:
+    return [f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd")]

@@ -268,6 +268,7 @@ HOOK_LISTS = st.builds(
     complete=st.booleans(),
     types=st.lists(STATUSES, max_size=4).map(by_name),
     undeclared_types_allowed=st.booleans(),
+    filtered=st.booleans(),
     sidecar=TEXT,
 )
 WATCH_REQUESTS = st.builds(

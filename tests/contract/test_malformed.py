@@ -40,6 +40,7 @@ def entry(name: bytes, value: bytes) -> bytes:
 JSON_1 = delimited(1, b"1")
 JSON_2 = delimited(1, b"2")
 RAW = delimited(2, b"1")
+CONTINUATION = delimited(3, delimited(1, b"[") + delimited(5, b"]"))
 
 BAD_PAYLOADS = {
     "the field 'a' stands twice": entry(b"a", JSON_1) + entry(b"a", JSON_2),
@@ -48,9 +49,12 @@ BAD_PAYLOADS = {
     "empty name ": delimited(1, delimited(2, JSON_1)),
     "the field 'a' has no kind": entry(b"a", b""),
     "the field 'a' has no kind ": delimited(1, delimited(1, b"a")),
-    # Field 3 is held for a value that names content.
-    "the field 'a' has no kind  ": entry(b"a", delimited(3, b"reference")),
+    # Field 4 is nobody's.
+    "the field 'a' has no kind  ": entry(b"a", delimited(4, b"reference")),
     "the field 'a' has two kinds": entry(b"a", JSON_1 + RAW),
+    "the field 'a' has two kinds ": entry(b"a", JSON_1 + CONTINUATION),
+    "the field 'a' has two kinds  ": entry(b"a", CONTINUATION + RAW),
+    "the field 'a' continues a list that is not kept": entry(b"a", CONTINUATION),
     "not a serialized message": entry(b"\xff", JSON_1),
 }
 CARRIERS: dict[str, Callable[[bytes], object]] = {

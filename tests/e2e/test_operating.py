@@ -35,14 +35,19 @@ async def test_readiness_waits_for_what_is_required_and_then_stays(
     assert "guards" in why
     ended = run_sidehook("health", "--admin", sidecar.admin)
     assert (ended.returncode, ended.stdout) == (1, why)
+    over_socket = ("health", "--socket", sidecar.calls[0])
+    assert run_sidehook(*over_socket, "--ready").returncode == 1
+    for question in ("--started", "--live"):
+        assert run_sidehook(*over_socket, question).stdout == "ok\n"
     async with sidecar.client() as hooks:
         with pytest.raises(sidehook.RequiredHookMissingError):
             await hooks.invoke("component_pre_execute", component_type="a")
 
     worker = await start_worker(sidecar, GUARD, name="guards")
     assert await sidecar.page("/healthz/ready") == (200, "ok\n")
-    ended = run_sidehook("health", "--admin", sidecar.admin)
-    assert (ended.returncode, ended.stdout) == (0, "ok\n")
+    for way in (("--admin", sidecar.admin), ("--socket", sidecar.calls[0])):
+        ended = run_sidehook("health", *way)
+        assert (ended.returncode, ended.stdout) == (0, "ok\n")
 
     worker.process.kill()
     await sidecar.until_metric("sidehook_hooks_unreachable", 1)
@@ -96,10 +101,12 @@ async def test_status_shows_workers_and_hooks(
 
 
 def test_commands_say_when_no_sidecar_answers(run_sidehook: Run) -> None:
-    for command in ("status", "health"):
-        ended = run_sidehook(command, "--admin", "http://127.0.0.1:1")
-        assert ended.returncode == 69
-        assert "sidehook serve" in ended.stderr
+    ended = run_sidehook("status", "--admin", "http://127.0.0.1:1")
+    assert ended.returncode == 69
+    assert "sidehook serve" in ended.stderr
+    ended = run_sidehook("health", "--admin", "http://127.0.0.1:1")
+    assert ended.returncode == 1
+    assert "sidehook serve" in ended.stdout
     ended = run_sidehook("retire", "guards", "--target", "unix:///nowhere/workers.sock")
     assert ended.returncode == 69
     assert "unix:///nowhere/workers.sock" in ended.stderr
@@ -155,3 +162,24 @@ async def test_development_mode_forgets_with_the_worker_and_says_so(
     await sidecar.process.line("event=worker_detached")
     async with sidecar.client() as hooks:
         await hooks.invoke("component_pre_execute", component_type="forbidden")
+
+
+async def test_a_dialled_worker_that_is_refused_says_so_itself_and_status_says_why(
+    start_sidecar: StartSidecar, start_worker: StartWorker, run_sidehook: Run
+) -> None:
+    worker = await start_worker(None, GUARD, name="somebody-else", listen="127.0.0.1:0")
+    sidecar = await start_sidecar(
+        f"workers: [{{name: guards, target: '{worker.target}', types: [component_pre_execute]}}]"
+    )
+    await worker.process.line("sidecar_notice code=REGISTRATION_REFUSED .*WORKER_IDENTITY")
+    await sidecar.process.line("event=worker_refused")
+    listed = (await sidecar.state())["refused"]
+    assert isinstance(listed, list)
+    (refused,) = listed
+    assert isinstance(refused, dict)
+    assert (refused["worker"], refused["target"]) == ("guards", worker.target)
+    ended = run_sidehook("status", "--admin", sidecar.admin)
+    assert ended.returncode == 1
+    shown = " ".join(ended.stdout.split())
+    assert f"refused: worker guards at {worker.target}: WORKER_IDENTITY: " in shown
+    assert "this connection belongs to worker 'guards'" in shown

@@ -200,3 +200,32 @@ async def test_an_address_open_to_other_machines_needs_a_word_and_gets_a_warning
     sidecar = await start_sidecar("listen: {tcp: '0.0.0.0:0', insecure_tcp: true}")
     assert "event=configuration_warning" in sidecar.process.log
     assert "without TLS" in sidecar.process.log
+
+
+async def test_a_kept_condition_that_is_none_any_more_stops_the_start_without_a_traceback(
+    start_sidecar: StartSidecar,
+    start_worker: StartWorker,
+    socket_folder: Path,
+    run_sidehook: Run,
+) -> None:
+    sidecar = await start_sidecar()
+    await start_worker(
+        sidecar,
+        """
+        from sidehook import hook
+
+        @hook("component_pre_execute", condition="payload.component_type == 'I'")
+        def guard(payload, ctx): ...
+        """,
+        name="guards",
+    )
+    assert await sidecar.process.stop() == 0
+    (kept,) = (socket_folder / "sidecar" / "state").glob("guards-*.json")
+    kept.write_text(kept.read_text().replace("==", "=~"))
+    config = str(socket_folder / "sidecar" / "sidehook.yaml")
+    state = ("--state-dir", str(socket_folder / "sidecar" / "state"))
+    ended = run_sidehook("serve", "--config", config, *state)
+    assert ended.returncode == 69
+    assert "Traceback" not in ended.stderr
+    assert str(kept) in ended.stderr
+    assert "hook 'guard' for 'component_pre_execute'" in ended.stderr

@@ -149,6 +149,10 @@ def seeds() -> Mapping[str, tuple[bytes, ...]]:
                 )
             ),
         ),
+        "invoke_by_hand": tuple(
+            wire.encode_invoke(CallRequest(hook_type="t", fields=fields, call_id="c", budget=1.5))
+            for fields in ({}, _FIELDS)
+        ),
         "manifest": (wire.encode_manifest(_MANIFEST),),
         "notice": (wire.encode_notice(Notice(code="C", message="m", fields=("a",))),),
         "receipt": (wire.encode_receipt(_RECEIPT),),

@@ -22,9 +22,11 @@ from sidehook._frames import (
     decode_frame,
     encode_frame,
     pack,
+    read_batch,
     unpack,
 )
 from sidehook._json import check, check_object, decode, encode
+from sidehook._wire._call import read_invoke
 from sidehook_server.ops import manifest_file
 
 Target = Callable[[bytes], None]
@@ -45,6 +47,9 @@ def batch(octets: bytes) -> None:
     except FrameError:
         return
     _stable(frames, unpack(pack(frames)))
+    _stable(
+        [_told(decode_frame, each) for each in frames], [_said(it) for it in read_batch(octets)]
+    )
     for each in frames:
         try:
             frame = decode_frame(each)
@@ -52,6 +57,22 @@ def batch(octets: bytes) -> None:
             _check_joined(joiner.feed(frame), joiner)
         except FrameError:
             continue
+
+
+def by_hand(octets: bytes) -> None:
+    """A call: what is read by hand is what protobuf reads."""
+    _stable(_told(wire.decode_invoke, octets), _told(read_invoke, octets))
+
+
+def _told(read: Callable[[bytes], object], octets: bytes) -> object:
+    try:
+        return read(octets)
+    except MalformedError as error:
+        return _said(error)
+
+
+def _said(read: object) -> object:
+    return str(read) if isinstance(read, MalformedError) else read
 
 
 def joiner(octets: bytes) -> None:
@@ -216,6 +237,7 @@ _MESSAGES: Final[Mapping[str, tuple[Callable[[bytes], Any], Callable[[Any], byte
 TARGETS: Final[Mapping[str, Target]] = MappingProxyType(
     {
         "batch": batch,
+        "invoke_by_hand": by_hand,
         "joiner": joiner,
         "json_decode": json_decode,
         "json_object": json_object,

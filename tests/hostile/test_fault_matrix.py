@@ -156,8 +156,8 @@ class Stage:
         """A counter, 0 when it was never touched."""
         # One series of it: reading a page would collect thousands of them for every number.
         family: Any = self.sidecar.sidecar._metrics.registry._names_to_collectors[metric]
-        series = family._metrics.get(tuple(labels[name] for name in family._labelnames))
-        return 0.0 if series is None else float(series._value.get())
+        series = family._series.get(tuple(labels[name] for name in family._labels))
+        return 0.0 if series is None else float(series.value)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 from tests.hostile.arena import Arena, Misbehaviour
+from tests.hostile.fused_misbehaviours import FUSED
 from tests.hostile.misbehaviours import TABLE
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -29,7 +30,7 @@ async def arena() -> AsyncIterator[Arena]:
             )
 
 
-@pytest.mark.parametrize("misbehaviour", TABLE, ids=lambda each: each.name)
+@pytest.mark.parametrize("misbehaviour", [*TABLE, *FUSED], ids=lambda each: each.name)
 async def test_a_hostile_worker_shows_and_harms_nobody_else(
     arena: Arena, misbehaviour: Misbehaviour
 ) -> None:
@@ -37,6 +38,7 @@ async def test_a_hostile_worker_shows_and_harms_nobody_else(
 
 
 async def test_the_table_names_each_misbehaviour_once_and_where_it_shows() -> None:
-    names = [each.name for each in TABLE]
+    everything = (*TABLE, *FUSED)
+    names = [each.name for each in everything]
     assert len(set(names)) == len(names)
-    assert all(each.evidence for each in TABLE)
+    assert all(each.evidence for each in everything)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
 from math import inf
@@ -17,8 +17,9 @@ from sidehook._call import (
     CallContext,
     CallRequest,
 )
-from sidehook._run import HookFailure, RunRequest
+from sidehook._run import HookFailure, HookResult, RunRequest
 from sidehook._types import FailureClass
+from sidehook_server.pipeline.answers import malformed
 from sidehook_server.pipeline.model import (
     CallSettings,
     CancelRun,
@@ -31,6 +32,7 @@ from sidehook_server.pipeline.model import (
     Tell,
 )
 from sidehook_server.pipeline.plan import Plan, compile_plan, overlay
+from sidehook_server.pipeline.requests import shortened
 from sidehook_server.pipeline.run import Call
 from tests.laws.cases import Looks, planned, result_of, value_of
 from tests.laws.chains import (
@@ -40,9 +42,11 @@ from tests.laws.chains import (
     WRITABLE,
     Breaks,
     Chain,
+    Garbled,
     HookCase,
     Silent,
 )
+from tests.laws.fused import FusedRun, taken
 from tests.laws.story import ASKS_AFTER, ASKS_AGAIN_AFTER
 
 NOBODY: Final[Mapping[str, PlannedHook]] = MappingProxyType({})
@@ -69,7 +73,8 @@ class Trace:
 
     `looked_at` are the fields that conditions were shown. `open_runs` were started and
     neither ended nor cancelled. `after_finish` must stay empty; `late` counts the answers
-    to runs that were over.
+    to runs that were over, `fused` the hooks that had their turn in the run of another.
+    `carried` are the fields of runs of several hooks, by the first one.
     """
 
     plan: Plan
@@ -81,6 +86,8 @@ class Trace:
     blamed: list[tuple[FailureClass, bool]] = field(default_factory=list)
     open_runs: set[int] = field(default_factory=set)
     after_finish: list[Effect] = field(default_factory=list)
+    fused: int = 0
+    carried: Looks = field(default_factory=list)
     late: int = 0
     counted_late: int = 0
 
@@ -95,7 +102,7 @@ class Driver:
 
     `arrivals` are moments at which hooks answer instead of their own. `latest_first` turns
     the order of what happens at one moment around. `known` are hooks that were planned
-    before, by name.
+    before, by name. `fused`: the workers take several hooks in one run.
     """
 
     def __init__(
@@ -106,6 +113,7 @@ class Driver:
         arrivals: Mapping[str, float] | None = None,
         latest_first: bool = False,
         known: Mapping[str, PlannedHook] = NOBODY,
+        fused: bool = False,
     ) -> None:
         self._chain = chain
         self._hooks = {hook.name: hook for hook in chain.hooks}
@@ -117,6 +125,7 @@ class Driver:
         self._events: list[tuple[float, int, Event]] = []
         self._numbers = count()
         self._names: dict[int, str] = {}
+        self._fused: dict[int, FusedRun] = {}
         looked_at: Looks = []
         hooks = [known.get(hook.name) or planned(hook, looked_at) for hook in chain.hooks]
         plan = compile_plan(
@@ -125,6 +134,7 @@ class Driver:
             writable=WRITABLE,
             missing=("w/guard",) if chain.missing else (),
             max_payload_bytes=chain.max_payload,
+            fuses=frozenset({"v", "w"}) if fused else frozenset(),
             generation=7,
         )
         plan = overlay(plan, tuple(hook for hook in hooks if hook.handle is not None))
@@ -199,8 +209,10 @@ class Driver:
         match effect:
             case StartRun():
                 self._start(effect)
-            case CancelRun(run):
+            case CancelRun(run, index):
                 trace.open_runs.discard(run)
+                if run in self._fused:
+                    self._fused[run].cancel(index)
             case RunFailed(_, kind, opens):
                 trace.blamed.append((kind, opens))
             case Tell(hook, _, notice):
@@ -214,6 +226,9 @@ class Driver:
         run, name = start.run, start.hook.name
         if not self._call.awaits(run):
             return  # Another run ended the call before this one's turn to be sent had come.
+        if start.riders:
+            self._start_fused(start)
+            return
         self.trace.starts[name] = Start(self._now, start.expires, start.request)
         self.trace.open_runs.add(run)
         self._names[run] = name
@@ -225,6 +240,62 @@ class Driver:
             self._sent(run, hook)
         elif trip.sent is not None:
             self._at(self._now + trip.sent, partial(self._sent, run, hook))
+
+    def _start_fused(self, start: StartRun) -> None:
+        """A run of several hooks, of which the instance takes as many as it can."""
+        planned = (start.hook, *start.riders)
+        hooks = [self._hooks[hook.name] for hook in planned]
+        count = taken(hooks, start.request.steps)
+        request = shortened(start.request, planned, count)
+        if count < len(hooks):
+            self._effects += self._call.shortened(start.run, count, self._now)
+        if count == 1:
+            self._start(replace(start, request=request, riders=()))
+            return
+        if len(request.steps) > 1:
+            self.trace.carried.append((start.hook.name, frozenset(request.fields)))
+        run = FusedRun(self, start.run, request, hooks[:count])
+        self._fused[start.run] = run
+        self._names[start.run] = start.hook.name
+        self._call.sent(start.run, "i", tells_begin=True)
+        run.next_step()
+
+    def called(self, hook: HookCase, view: RunRequest, run: FusedRun, index: int) -> None:
+        """A hook of a run of several is called."""
+        self.trace.fused += index > 0
+        self.trace.starts[hook.name] = Start(self._now, inf, view)
+        if not hook.trip.tells:
+            self._call.begun(run.run, index)
+        if hook.trip.begins is None:
+            return
+        begun = self._now + hook.trip.begins
+        if hook.trip.tells:
+            self._at(begun, partial(self._call.begun, run.run, index))
+        for number, extra in enumerate(hook.asks):
+            asks = begun + ASKS_AFTER + number * ASKS_AGAIN_AFTER
+            self._at(asks, partial(self._call.extended, run.run, float(extra), asks, index))
+        if not isinstance(hook.says, Silent):
+            self._at(begun + hook.delay, partial(run.answers, index))
+
+    def told(self, hook: HookCase, result: HookResult, run: FusedRun, index: int) -> list[Effect]:
+        """A hook of a run of several answers, or what it would have answered on breaks."""
+        call, now = self._call, self._now
+        if isinstance(hook.says, Garbled):
+            if run.is_at_once:
+                return call.spoiled(run.run, malformed("of nobody"), now, index)
+            return call.answered(run.run, replace(result, index=99), now)
+        if isinstance(hook.says, Breaks):
+            broke = HookFailure(failure_class=hook.says.kind, code="BROKE")
+            if run.is_at_once:
+                return call.spoiled(run.run, broke, now, index)
+            return (call.lost if hook.says.kind is FailureClass.UNREACHABLE else call.failed)(
+                run.run, broke, now
+            )
+        return call.answered(run.run, result, now)
+
+    def ended(self, run: FusedRun) -> list[Effect]:
+        """The worker says that nothing more comes."""
+        return self._call.ran_out(run.run, self._now)
 
     def _sent(self, run: int, hook: HookCase) -> None:
         self._call.sent(run, "i", tells_begin=hook.trip.tells)

@@ -60,9 +60,12 @@ def ran(
     arrivals: Mapping[str, float] | None = None,
     latest_first: bool = False,
     known: Mapping[str, PlannedHook] = NOBODY,
+    fused: bool = False,
 ) -> Evidence:
     """The chain, run through the pipeline."""
-    driver = Driver(chain, PAYLOAD, arrivals=arrivals, latest_first=latest_first, known=known)
+    driver = Driver(
+        chain, PAYLOAD, arrivals=arrivals, latest_first=latest_first, known=known, fused=fused
+    )
     return Evidence(chain, driver.run())
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
-from sidehook._call import CallFailure, Proceed, Violation
+from sidehook._call import CallFailure, Proceed, ReceiptLine, Violation
 from sidehook._types import CallOutcome, FailureClass, HookOutcome, Mode
 from tests.laws.chains import (
     PAYLOAD,
@@ -20,6 +20,7 @@ from tests.laws.chains import (
     Blocks,
     Chain,
     Fails,
+    Garbled,
     HookCase,
     Patches,
     Silent,
@@ -110,6 +111,53 @@ def arrival_decides_nothing(it: Evidence) -> None:
             assert it.returned == other.returned, arrivals
             assert it.answer.state == other.answer.state, arrivals
             assert outcomes(it) == outcomes(other), arrivals
+
+
+def fusion_changes_nothing(it: Evidence) -> None:
+    """A call comes to the same when the workers take several hooks in one run.
+
+    Which of several CONCURRENT hooks ends a call may hang on the order in which they are
+    sent, and then what became of the others does too.
+    """
+    other = ran(it.chain, known=it.planned, fused=True)
+    assert how(it.answer) == how(other.answer)
+    assert len(other.trace.answers) == 1
+    assert not other.trace.open_runs
+    assert not other.trace.after_finish
+    for name, fields in other.trace.carried:
+        assert _is_for(it.hooks[name], fields), "what the first hook may not see came with it"
+    ended_at_once = it.returned is None and any(
+        line.mode is Mode.CONCURRENT and line.outcome is not HookOutcome.SKIPPED_HALTED
+        for line in (*it.lines.values(), *other.lines.values())
+        if line.outcome not in (HookOutcome.SKIPPED_SCOPE, HookOutcome.SKIPPED_CONDITION)
+    )
+    if not ended_at_once:
+        assert _untimed(other) == _untimed(it)
+        assert _seen_in_turn(other, it) == _seen_in_turn(it, it)
+        return
+    serial = [name for name, hook in it.hooks.items() if hook.mode is not Mode.CONCURRENT]
+    for name in serial:
+        assert _line(other, name) == _line(it, name)
+
+
+def _untimed(it: Evidence) -> tuple[object, ...]:
+    outcome = it.answer.outcome
+    if isinstance(outcome, CallFailure):
+        outcome = replace(outcome, message="")
+    lines = {name: _line(it, name) for name in it.lines}
+    told, blamed = sorted(it.trace.told), sorted(it.trace.blamed)
+    return outcome, it.answer.state, lines, ends(it), told, blamed
+
+
+def _line(it: Evidence, name: str) -> ReceiptLine:
+    line = replace(it.lines[name], duration=None)
+    # What is wrong with an answer to nobody is said in other words where more can answer.
+    return replace(line, message="") if isinstance(it.hooks[name].says, Garbled) else line
+
+
+def _seen_in_turn(it: Evidence, unfused: Evidence) -> dict[str, object]:
+    """What hooks saw whose turn it was, but for the times that they were told."""
+    return {name: sight[:2] for name, sight in seen(it).items() if name in seen(unfused)}
 
 
 def receipts_add_up(it: Evidence) -> None:
@@ -237,6 +285,7 @@ LAWS: Final[Mapping[str, Law]] = MappingProxyType(
             only_its_fields_reach_a_hook,
             arrival_decides_nothing,
             shadows_leave_no_trace,
+            fusion_changes_nothing,
             agrees_with_the_reference,
         )
     }

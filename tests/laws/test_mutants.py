@@ -19,13 +19,14 @@ PACKAGE = ROOT / "server" / "sidehook_server"
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """A fault: in this file, `old` became `new`, and this law must notice."""
+    """A fault: in this file, `old` became `new`, and this law must notice in so many chains."""
 
     fault: str
     law: str
     file: str
     old: str
     new: str
+    chains: int = CHAINS
 
 
 def row(mode: str, rights: str) -> str:
@@ -77,14 +78,14 @@ MUTANTS = (
     Mutant(
         "a block that comes after another answer is lost",
         "arrival_decides_nothing",
-        "pipeline/run.py",
+        "pipeline/judging.py",
         "        if blocked:\n",
         "        if blocked and len(self._kept) < 2:\n",
     ),
     Mutant(
         "the state of a CONCURRENT phase is kept as it arrives",
         "arrival_decides_nothing",
-        "pipeline/run.py",
+        "pipeline/judging.py",
         "sorted(self._kept, key=lambda it: it.running.place), []",
         "self._kept, []",
     ),
@@ -98,16 +99,16 @@ MUTANTS = (
     Mutant(
         "a call that ends leaves its runs open",
         "receipts_add_up",
-        "pipeline/run.py",
-        "[CancelRun(run) for run in self._running]",
+        "pipeline/runs.py",
+        "[CancelRun(number) for number in self._runs]",
         "[]",
     ),
     Mutant(
         "a call finishes twice",
         "receipts_add_up",
         "pipeline/run.py",
-        "            return [*effects, Detach(tuple(work))]\n",
-        "            return [*effects, Detach(tuple(work)), *self._finish(now)]\n",
+        "            return [*effects, Detach(tuple(self._closing.work))]\n",
+        "            return [*effects, Detach(tuple(self._closing.work)), *self._finish(now)]\n",
     ),
     Mutant(
         "a hook's place does not hang on its priority",
@@ -120,8 +121,8 @@ MUTANTS = (
         "a gate vouches only for the fields that it sees",
         "gates_vouch_for_what_is_returned",
         "pipeline/run.py",
-        "running.digest = digest(self._fields)",
-        "running.digest = digest(request.fields)",
+        "running.digest = digest(self._judge.fields)",
+        "running.digest = digest(self._boarding.sight(running, now).fields)",
     ),
     Mutant(
         "the patch of a hook in shadow is applied",
@@ -199,8 +200,8 @@ MUTANTS = (
         "a hook gets fields that it did not ask for",
         "only_its_fields_reach_a_hook",
         "pipeline/requests.py",
-        "    if hook.fields is None:\n",
-        "    if not hook.fields:\n",
+        "    if names is None:\n",
+        "    if not names:\n",
     ),
     Mutant(
         "telemetry learns the names of fields that it did not ask for",
@@ -213,12 +214,12 @@ MUTANTS = (
         "a condition that cannot be evaluated is false",
         "agrees_with_the_reference",
         "pipeline/run.py",
-        "        if turn is False:\n"
-        "            self._ledger.note(place, HookOutcome.SKIPPED_CONDITION)\n"
-        "            return",
-        "        if turn is not True:\n"
-        "            self._ledger.note(place, HookOutcome.SKIPPED_CONDITION)\n"
-        "            return",
+        "            if turn is False:\n"
+        "                self._judge.ledger.note(place, HookOutcome.SKIPPED_CONDITION)\n"
+        "                return",
+        "            if turn is not True:\n"
+        "                self._judge.ledger.note(place, HookOutcome.SKIPPED_CONDITION)\n"
+        "                return",
     ),
     Mutant(
         "every call is a sample of its own",
@@ -280,8 +281,8 @@ MUTANTS = (
         "shadows do not live on the observers' share",
         "agrees_with_the_reference",
         "pipeline/run.py",
-        "running is not None and running.hook.observes",
-        "running is not None and running.hook.row.observes",
+        "        if running.hook.observes:\n",
+        "        if running.hook.row.observes:\n",
     ),
     Mutant(
         "telemetry sees what a TRANSFORM would have redacted",
@@ -289,6 +290,42 @@ MUTANTS = (
         "pipeline/ledger.py",
         "(line is None or line.outcome not in HAD_ITS_TURN)",
         "line is None",
+    ),
+    Mutant(
+        "a hook rides on in the run of one that failed unknown to its worker",
+        "fusion_changes_nothing",
+        "pipeline/run.py",
+        "            judged.effects.extend(self._runs.leave_riders())\n",
+        "            pass\n",
+    ),
+    Mutant(
+        "a hook with a condition rides in the run of another",
+        "fusion_changes_nothing",
+        "pipeline/segments.py",
+        "        and hook.condition is None\n",
+        "",
+    ),
+    Mutant(
+        "a hook in shadow rides in the run of another",
+        "fusion_changes_nothing",
+        "pipeline/segments.py",
+        "        and not hook.in_shadow\n",
+        "",
+        chains=10_000,
+    ),
+    Mutant(
+        "a run carries what its first hook may not see",
+        "fusion_changes_nothing",
+        "pipeline/segments.py",
+        "(first.fields is None or (hook.fields is not None and hook.fields <= first.fields))",
+        "bool(first)",
+    ),
+    Mutant(
+        "a hook of another scope rides in the run of one before it",
+        "fusion_changes_nothing",
+        "pipeline/boarding.py",
+        "left_out(hook, self._call) is None\n",
+        "hook is not None\n",
     ),
 )
 
@@ -326,6 +363,6 @@ def test_a_law_notices_that(mutant: Mutant, copy: Path) -> None:
     source = file.read_text()
     assert source.count(mutant.old) == 1, "the code became other than the mutant knows it"
     file.write_text(source.replace(mutant.old, mutant.new))
-    done = laws_on(copy, mutant.law)
+    done = laws_on(copy, mutant.law, chains=mutant.chains)
     assert done.returncode == 1, f"nobody noticed: {done.stdout}{done.stderr}"
     assert f"FAILED: {mutant.law}: " in done.stdout, done.stderr

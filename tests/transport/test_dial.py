@@ -9,10 +9,11 @@ from pathlib import Path
 import grpc
 import pytest
 
+from sidehook import _wire
 from sidehook._call import CallFailure, Proceed
 from sidehook._frames import RunTag
 from sidehook._manifest import Limits
-from sidehook._run import HookResult, RunRequest
+from sidehook._run import HookResult, Notice, RunRequest
 from sidehook._types import FailureClass, Mode
 from sidehook_server.config.model import WorkerConfig
 from sidehook_server.transport.dial import Dialer
@@ -338,6 +339,49 @@ async def test_a_target_that_is_another_worker_s_is_refused_and_tried_again(
         assert len([it for it in warnings if it.levelname == "WARNING"]) == 1
         worker.manifest = a_manifest(worker="w")
         await sidecar.connected()
+
+
+@pytest.mark.parametrize("way", ["single runs", "stream"])
+async def test_why_a_dialled_worker_is_refused_can_be_seen_until_it_is_not(
+    sidecar: Sidecar, address: str, way: str
+) -> None:
+    worker = ListeningWorker(a_manifest(worker="somebody-else"))
+    worker.on_stream = echo if way == "stream" else None
+    async with worker.listening(address):
+        async with running(Dialer(sidecar.local, address, expected_worker="w", times=QUICK)):
+            await until(lambda: list(sidecar.local.refusals))
+            (refusal,) = sidecar.local.refusals
+            assert (refusal.worker, refusal.target) == ("w", address)
+            assert refusal.reason == "WORKER_IDENTITY"
+            assert "this connection belongs to worker 'w'" in refusal.problems[0]
+            worker.manifest = a_manifest(worker="w")
+            await sidecar.connected()
+            assert list(sidecar.local.refusals) == []
+            worker.manifest = a_manifest(worker="somebody-else")
+            await until(lambda: list(sidecar.local.refusals))
+        assert list(sidecar.local.refusals) == []
+
+
+async def test_a_dialled_worker_that_is_refused_is_told_why(sidecar: Sidecar, address: str) -> None:
+    told: list[Notice] = []
+
+    async def listen(frames: Frames) -> None:
+        while (frame := await frames.next()) is not None:
+            if frame.tag == RunTag.NOTICE:
+                told.append(_wire.decode_notice(frame.body))
+
+    worker = ListeningWorker(a_manifest(worker="somebody-else"))
+    worker.on_stream = listen
+    async with (
+        worker.listening(address),
+        running(Dialer(sidecar.local, address, expected_worker="w", times=QUICK)),
+    ):
+        await until(lambda: len(told) >= 2)
+    for notice in told:
+        assert notice.code == "REGISTRATION_REFUSED"
+        assert "WORKER_IDENTITY" in notice.message
+        assert "give the worker that name" in notice.message
+    assert worker.streams == len(told)
 
 
 async def test_a_dialled_worker_of_another_version_is_refused(

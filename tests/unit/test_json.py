@@ -1,4 +1,6 @@
+import contextlib
 import datetime
+import gc
 import json
 import math
 import uuid
@@ -187,6 +189,30 @@ def test_a_value_that_holds_itself_is_refused() -> None:
         encode(value, "f")
 
 
+@pytest.mark.parametrize("beside", [b"", b"[]", b"[[],{}]", b'{"a":[[]]}', b"[[[[[[[[]]]]]]]]"])
+@pytest.mark.parametrize("times", [1, 3, 200])
+def test_the_depth_is_that_of_the_deepest_among_many(beside: bytes, times: int) -> None:
+    def row(levels: int) -> bytes:
+        return b"[" + b",".join([nested(levels - 1), *[beside] * bool(beside)] * times) + b"]"
+
+    check(row(MAX_DEPTH), "field")
+    with pytest.raises(MalformedError, match="deeper than 128"):
+        check(row(MAX_DEPTH + 1), "field")
+
+
+@pytest.mark.parametrize("on", [True, False])
+@pytest.mark.parametrize("octets", [b"[" + b"[]," * 50_000 + b"1]", b"[" * 100_000])
+def test_the_garbage_collector_is_left_as_it_was(octets: bytes, *, on: bool) -> None:
+    before = gc.isenabled()
+    try:
+        (gc.enable if on else gc.disable)()
+        with contextlib.suppress(MalformedError):
+            check(octets, "field")
+        assert gc.isenabled() == on
+    finally:
+        (gc.enable if before else gc.disable)()
+
+
 def test_many_brackets_are_not_many_levels() -> None:
     check(b"[" + b",".join([b'{"a":"[[[["}'] * 500) + b"]", "field")
 
@@ -235,6 +261,9 @@ def test_octets_that_are_not_json_are_refused(octets: bytes) -> None:
         b'{"a":{"b":[{"c":1,"c":2}]}}',
         b'[{"a":1, "a":2}]',
         b'{"a":1e5,"b":0,"b":0}',
+        b'{"a":1, "a":"\\u003a"}',
+        b'{"a":1, "a":2, "b":"\\u003A"}',
+        b'{"a:b":1, "a:b":2}',
         b'{"a":' + nested(900) + b',"a":1}',
     ],
 )
@@ -245,6 +274,7 @@ def test_a_key_that_stands_twice_is_refused(octets: bytes) -> None:
 
 def test_a_key_may_stand_once_in_each_of_several_objects() -> None:
     check(b'[{"a":1},{"a":{"a":2}}]', "field")
+    check(b'{ "\\u003a": "a:b", "\\\\u003a": "\\u003A" }', "field")
 
 
 @pytest.mark.parametrize(
@@ -308,14 +338,31 @@ def test_a_bad_field_is_named_and_raw_ones_are_not_looked_into() -> None:
 
 PIECES = st.sampled_from(
     [
-        *("[", "]", "{", "}", ",", ":", " ", '"', '"a"', '"b"', '"a:b"', '"{[\\""', '"\\u0061"'),
+        *(
+            "[",
+            "]",
+            "{",
+            "}",
+            ",",
+            ":",
+            " ",
+            '"',
+            '"a"',
+            '"b"',
+            '"a:b"',
+            '"{[\\""',
+            '"\\u0061"',
+            '"\\u003a"',
+        ),
         *("0", "1", "-0", "1.5", "1e3", "true", "null", "12345678901234567890"),
         *("9223372036854775808", "-9223372036854775809", "18446744073709551616"),
         "1e-9999999999999999",
     ]
 )
 OBJECTS = st.recursive(
-    st.sampled_from(["1", '"x:y"', "18446744073709551616", "-0.5e-12345678901234567890"]),
+    st.sampled_from(
+        ["1", '"x:y"', '"\\u003A"', "18446744073709551616", "-0.5e-12345678901234567890"]
+    ),
     lambda inner: (
         st.lists(inner, max_size=3).map(lambda items: f"[{' ,'.join(items)}]")
         | st.lists(st.tuples(st.sampled_from(['"a"', '"\\u0061"', '"b"']), inner), max_size=3).map(

@@ -208,25 +208,29 @@ async def test_cancelling_drops_what_waits_behind_the_parts_too() -> None:
 
 async def test_other_frames_of_an_id_stay_behind_its_parts() -> None:
     outbox = Outbox(BATCH)
-    outbox.put(1, MESSAGE, b"x" * 150)
-    outbox.put(1, MESSAGE, b"y" * 150)
+    outbox.put(1, MESSAGE, b"x" * 250)
+    outbox.put(1, MESSAGE, b"y" * 250)
     outbox.put(1, END)
     frames = await all_frames(outbox)
     assert [(frame.tag, frame.body[:1]) for frame in frames] == [
-        (PART, b"x"),
-        (PART, b"x"),
-        (PART, b"y"),
-        (PART, b"y"),
+        *[(PART, b"x")] * 3,
+        *[(PART, b"y")] * 3,
         (END, b""),
     ]
+
+
+async def test_a_long_message_that_is_alone_and_fits_a_batch_leaves_whole() -> None:
+    outbox = Outbox(BATCH)
+    outbox.put(1, MESSAGE, b"x" * 200)
+    assert await all_frames(outbox) == [Frame(1, MESSAGE, b"x" * 200)]
 
 
 async def test_a_long_message_does_not_overtake_what_was_put_before_it() -> None:
     outbox = Outbox(BATCH)
     for _ in range(5):
         outbox.put(1, END, b"x" * 80)
-    outbox.put(1, MESSAGE, b"y" * 150)
-    assert [frame.tag for frame in await all_frames(outbox)] == [END] * 5 + [PART] * 2
+    outbox.put(1, MESSAGE, b"y" * 250)
+    assert [frame.tag for frame in await all_frames(outbox)] == [END] * 5 + [PART] * 3
 
 
 async def test_a_long_message_that_is_cancelled_before_its_turn_is_never_sent() -> None:
@@ -236,7 +240,7 @@ async def test_a_long_message_that_is_cancelled_before_its_turn_is_never_sent() 
     waiting = asyncio.create_task(outbox.next_batch())
     await asyncio.sleep(0)
     assert not waiting.done()
-    outbox.put(1, MESSAGE, b"y" * 150)
+    outbox.put(1, MESSAGE, b"y" * 250)
     assert [frame.body[:1] for frame in frames_of(await waiting)] == [b"y", b"y"]
 
 

@@ -58,7 +58,7 @@ async def test_it_introduces_itself_and_is_ready_once_its_hooks_are_active(
 
         assert not hello.scope_only
         assert (hello.manifest.protocol_version, hello.manifest.worker) == (1, "sample")
-        assert list(hello.manifest.capabilities) == ["split_frames"]
+        assert set(hello.manifest.capabilities) == {"continuations", "fused_runs", "split_frames"}
         assert [(spec.name, spec.hook_type) for spec in hello.manifest.hooks] == [
             ("shout", TYPE),
             ("guard", TYPE),

@@ -4,8 +4,15 @@ The only code that touches protobuf objects. Every `decode_…` raises Malformed
 octets that break the contract, and no value of a payload is looked into on the way.
 """
 
+from sidehook._call import size_of as payload_bytes
 from sidehook._json import check_fields
-from sidehook._wire._call import decode_answer, decode_invoke, encode_answer, encode_invoke
+from sidehook._wire._call import (
+    decode_answer,
+    decode_invoke,
+    decode_verdict,
+    encode_answer,
+    encode_invoke,
+)
 from sidehook._wire._events import (
     decode_cancel_run,
     decode_extend,
@@ -40,10 +47,12 @@ from sidehook._wire._hook_list import (
     encode_watch_request,
     encode_watch_response,
 )
+from sidehook._wire._lists import decode_need, encode_need, forget_lists
 from sidehook._wire._manifest import decode_manifest, encode_manifest
-from sidehook._wire._payload import MAX_NAME_BYTES, payload_bytes
+from sidehook._wire._payload import MAX_NAME_BYTES
 from sidehook._wire._receipt import decode_receipt, encode_receipt
 from sidehook._wire._run import (
+    MalformedResultError,
     decode_result,
     decode_run,
     decode_run_response,
@@ -67,6 +76,7 @@ __all__ = [
     "MAX_NAME_BYTES",
     "MAX_RECEIPT_BYTES",
     "STATUS_DETAILS_KEY",
+    "MalformedResultError",
     "RpcStatus",
     "check_fields",
     "cut_receipt",
@@ -79,6 +89,7 @@ __all__ = [
     "decode_goodbye",
     "decode_invoke",
     "decode_manifest",
+    "decode_need",
     "decode_notice",
     "decode_receipt",
     "decode_result",
@@ -89,6 +100,7 @@ __all__ = [
     "decode_sidecar_hello",
     "decode_started",
     "decode_status",
+    "decode_verdict",
     "decode_watch_request",
     "decode_watch_response",
     "decode_worker_hello",
@@ -101,6 +113,7 @@ __all__ = [
     "encode_goodbye",
     "encode_invoke",
     "encode_manifest",
+    "encode_need",
     "encode_notice",
     "encode_receipt",
     "encode_result",
@@ -114,6 +127,7 @@ __all__ = [
     "encode_watch_request",
     "encode_watch_response",
     "encode_worker_hello",
+    "forget_lists",
     "payload_bytes",
     "status_code",
 ]

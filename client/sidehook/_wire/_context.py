@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Final
 
 from sidehook._call import NO_CHANGE, CallContext, CallEnd, StateChange
 from sidehook._errors import EncodeError, MalformedError
 from sidehook._wire._enums import CALL_OUTCOMES
+from sidehook._wire._scan import remember_context
+from sidehook._wire._schema import CallContext as ContextMessage
 from sidehook.v1 import context_pb2
 
 MAX_LABELS: Final = 64
@@ -31,19 +34,34 @@ def write_context(target: context_pb2.CallContext, context: CallContext) -> None
     target.scopes.extend(context.scopes)
 
 
+def context_octets(context: CallContext) -> bytes:
+    """A serialized context. Raises EncodeError for more labels than a call may carry."""
+    if context.octets is not None:
+        return context.octets
+    message = ContextMessage()
+    write_context(message, context)
+    octets = message.SerializeToString()
+    if not context.state and isinstance(context.labels, MappingProxyType):
+        # Nothing in it can change any more.
+        object.__setattr__(context, "octets", octets)
+    return octets
+
+
 def read_context(source: context_pb2.CallContext, what: str) -> CallContext:
     """Read a context. Raises MalformedError for more labels than a call may carry."""
     if len(source.labels) > MAX_LABELS:
         raise MalformedError(f"{what}.labels", f"over {MAX_LABELS} entries")
-    return CallContext(
+    context = CallContext(
         request_id=source.request_id,
         session_id=source.session_id,
         tenant=source.tenant,
         user=source.user,
-        labels=dict(source.labels),
+        labels=MappingProxyType(dict(source.labels)),
         state=dict(source.state),
         scopes=tuple(source.scopes),
     )
+    remember_context(source.SerializeToString(), context)
+    return context
 
 
 def write_state(target: context_pb2.StateChange, change: StateChange) -> None:

@@ -53,6 +53,7 @@ def _write_list(target: hook_service_pb2.HookList, hook_list: HookList) -> None:
     target.complete = hook_list.complete
     target.undeclared_types_allowed = hook_list.undeclared_types_allowed
     target.sidecar = hook_list.sidecar
+    target.filtered = hook_list.filtered
     for status in hook_list.types.values():
         entry = target.types.add(hook_type=status.hook_type, has_hooks=status.has_hooks)
         entry.writable_fields.extend(sorted(status.writable_fields))
@@ -71,6 +72,7 @@ def _read_list(source: hook_service_pb2.HookList) -> HookList:
         types=types,
         undeclared_types_allowed=source.undeclared_types_allowed,
         sidecar=source.sidecar,
+        filtered=source.filtered,
     )
 
 

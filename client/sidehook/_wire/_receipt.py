@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from sidehook._call import CallFailure, Receipt, ReceiptLine, Violation
-from sidehook._wire._durations import read_duration, write_duration
+from sidehook._wire import _octets
+from sidehook._wire._durations import read_duration
 from sidehook._wire._enums import FAILURE_CLASSES, HOOK_OUTCOMES, MODES
 from sidehook._wire._schema import Receipt as ReceiptMessage
 from sidehook._wire._schema import parse
@@ -14,31 +15,31 @@ from sidehook.v1 import receipt_pb2
 # The metadata of a call failure whose class is not known here.
 _FAILURE_CLASS: Final = "failure_class"
 
+_REMEMBERED: Final = 4096
+
+# The first fields of lines, serialized: hook, worker, instance, mode, outcome.
+_heads: dict[tuple[str, str, str, str, str], bytes] = {}
+
 
 def encode_receipt(receipt: Receipt) -> bytes:
     """Serialize a receipt."""
-    message = ReceiptMessage()
-    write_receipt(message, receipt)
-    return message.SerializeToString()
+    return b"".join(
+        (
+            _octets.text(b"\x0a", receipt.call_id),
+            _octets.number(b"\x10", receipt.generation),
+            *[_octets.nested(b"\x1a", _line_octets(line)) for line in receipt.lines],
+            _octets.nested(b"\x22", _octets.duration(receipt.duration)),
+            *[_octets.nested(b"\x2a", scope.encode()) for scope in receipt.unknown_scopes],
+            b"\x30\x01" if receipt.development else b"",
+            _octets.number(b"\x38", receipt.lines_omitted),
+            _octets.text(b"\x42", receipt.payload_digest),
+        )
+    )
 
 
 def decode_receipt(octets: bytes) -> Receipt:
     """Parse a receipt. Raises MalformedError."""
     return read_receipt(parse(ReceiptMessage, octets, "Receipt"), "Receipt")
-
-
-def write_receipt(target: receipt_pb2.Receipt, receipt: Receipt) -> None:
-    """Set a receipt."""
-    target.call_id = receipt.call_id
-    target.generation = receipt.generation
-    write_duration(target.duration, receipt.duration)
-    target.unknown_scopes.extend(receipt.unknown_scopes)
-    target.development = receipt.development
-    target.lines_omitted = receipt.lines_omitted
-    target.payload_digest = receipt.payload_digest
-    add = target.lines.add
-    for line in receipt.lines:
-        write_line(add(), line)
 
 
 def read_receipt(source: receipt_pb2.Receipt, what: str) -> Receipt:
@@ -55,25 +56,48 @@ def read_receipt(source: receipt_pb2.Receipt, what: str) -> Receipt:
     )
 
 
-def write_line(target: receipt_pb2.ReceiptLine, line: ReceiptLine) -> None:
-    """Set one line of a receipt."""
-    target.hook = line.hook
-    target.worker = line.worker
-    target.instance = line.instance
-    target.mode = MODES.number_of_shown(line.mode)
-    target.outcome = HOOK_OUTCOMES.number_of_shown(line.outcome)
+def _line_octets(line: ReceiptLine) -> bytes:
+    head = _heads.get((line.hook, line.worker, line.instance, line.mode, line.outcome))
+    octets = _head_of(line) if head is None else head
     if line.duration is not None:
-        write_duration(target.duration, line.duration)
-    if line.changed_fields:
-        target.changed_fields.extend(line.changed_fields)
-    if line.rejected_fields:
-        target.rejected_fields.extend(line.rejected_fields)
-    if line.failure_class is not None:
-        target.failure_class = FAILURE_CLASSES.number_of_shown(line.failure_class)
-    target.code = line.code
-    target.message = line.message
-    target.shadowed = line.shadowed
-    target.payload_digest = line.payload_digest
+        octets += _octets.nested(b"\x32", _octets.duration(line.duration))
+    if line.changed_fields or line.rejected_fields or line.failure_class is not None:
+        octets += _changes_of(line)
+    if line.code or line.message or line.shadowed or line.payload_digest:
+        octets += (
+            _octets.text(b"\x52", line.code)
+            + _octets.text(b"\x5a", line.message)
+            + (b"\x60\x01" if line.shadowed else b"")
+            + _octets.text(b"\x6a", line.payload_digest)
+        )
+    return octets
+
+
+def _head_of(line: ReceiptLine) -> bytes:
+    """The first fields of a line, which are the same for nearly all runs of a hook."""
+    head = (
+        _octets.text(b"\x0a", line.hook)
+        + _octets.text(b"\x12", line.worker)
+        + _octets.text(b"\x1a", line.instance)
+        + _octets.number(b"\x20", MODES.number_of_shown(line.mode))
+        + _octets.number(b"\x28", HOOK_OUTCOMES.number_of_shown(line.outcome))
+    )
+    if len(_heads) >= _REMEMBERED:
+        _heads.clear()
+    _heads[line.hook, line.worker, line.instance, line.mode, line.outcome] = head
+    return head
+
+
+def _changes_of(line: ReceiptLine) -> bytes:
+    return b"".join(
+        (
+            *[_octets.nested(b"\x3a", name.encode()) for name in line.changed_fields],
+            *[_octets.nested(b"\x42", name.encode()) for name in line.rejected_fields],
+            b""
+            if line.failure_class is None
+            else _octets.number(b"\x48", FAILURE_CLASSES.number_of_shown(line.failure_class)),
+        )
+    )
 
 
 def _read_line(source: receipt_pb2.ReceiptLine, what: str) -> ReceiptLine:

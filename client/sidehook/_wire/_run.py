@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, assert_never
 
 from sidehook._call import Violation
+from sidehook._continuations import Received, Sent
 from sidehook._errors import EncodeError, MalformedError
 from sidehook._run import (
     HookAnswer,
@@ -15,8 +16,10 @@ from sidehook._run import (
     NothingToSay,
     Patch,
     RunRequest,
+    SharedSteps,
 )
 from sidehook._types import FailureClass
+from sidehook._wire import _octets
 from sidehook._wire._context import (
     read_call_end,
     read_context,
@@ -27,6 +30,7 @@ from sidehook._wire._context import (
 )
 from sidehook._wire._durations import read_duration, read_positive, write_duration
 from sidehook._wire._enums import FAILURE_CLASSES, MODES, ON_REJECTED
+from sidehook._wire._lists import completes, continues
 from sidehook._wire._manifest import read_policy, write_policy
 from sidehook._wire._payload import MAX_FIELDS, MAX_NAME_BYTES, read_payload, write_payload
 from sidehook._wire._receipt import read_violation, write_violation
@@ -46,40 +50,96 @@ _OWN_FAILURES: Final = frozenset(
     {FailureClass.RAISED, FailureClass.MALFORMED, FailureClass.OVERLOADED}
 )
 
+_MAX_STEPS_KEPT: Final = 512
+"""How many steps a worker remembers as it read them; few plans have as many."""
 
-def encode_run(request: RunRequest) -> bytes:
-    """Serialize a run. A time left below 0 is written as 0."""
+_MAX_STEP_BYTES: Final = 4096
+"""The longest of them, so that what is remembered stays small."""
+
+_steps_read: dict[bytes, tuple[HookRun, ...]] = {}
+# What a hook with nothing to say answers, by its octets: most answers are this one.
+_plain_results: dict[bytes, HookResult] = {}
+_plain_octets: dict[int, bytes] = {}
+_MOST_PLAIN: Final = 64
+
+
+class MalformedResultError(MalformedError):
+    """A result that breaks the contract; `index` says of which hook, None when unknown."""
+
+    def __init__(self, error: MalformedError, index: int | None) -> None:
+        super().__init__(error.what, error.problem)
+        self.index = index
+
+
+def encode_run(request: RunRequest, sent: Sent | None = None) -> bytes:
+    """Serialize a run. A time left below 0 is written as 0.
+
+    Its long lists travel without what was `sent` before, when that is given.
+    """
     message = RunMessage()
     message.call_id = request.call_id
     message.hook_type = request.hook_type
-    for step in request.steps:
-        hooks = message.steps.add().hooks
-        for hook in step:
-            _write_hook_run(hooks.add(), hook)
-    write_payload(message.payload, request.fields)
     write_context(message.context, request.context)
     write_duration(message.time_left, request.time_left)
     if request.call_end is not None:
         write_call_end(message.call_end, request.call_end)
     message.idempotency_key = request.idempotency_key
+    if request.payload_room is not None:
+        message.payload_room = request.payload_room
+    if request.state_room is not None:
+        message.state_room = request.state_room
+    payload = _octets.payload(request.fields, continues(request.context, sent))
+    # Serialized messages that are joined are one message with the fields of all.
+    return b"".join(
+        (
+            message.SerializeToString(),
+            _octets.head(b"\x22", len(payload)),
+            payload,
+            _steps_octets(request.steps),
+        )
+    )
+
+
+def _steps_octets(steps: tuple[tuple[HookRun, ...], ...]) -> bytes:
+    """The steps of a run, serialized as the part of it that they are."""
+    if not isinstance(steps, SharedSteps):
+        return _encode_steps(steps)
+    if steps.octets is None:
+        steps.octets = _encode_steps(steps)
+    return steps.octets
+
+
+def _encode_steps(steps: tuple[tuple[HookRun, ...], ...]) -> bytes:
+    message = RunMessage()
+    for step in steps:
+        hooks = message.steps.add().hooks
+        for hook in step:
+            _write_hook_run(hooks.add(), hook)
     return message.SerializeToString()
 
 
-def decode_run(octets: bytes) -> RunRequest:
-    """Parse a run. Raises MalformedError."""
+def decode_run(octets: bytes, received: Received | None = None) -> RunRequest:
+    """Parse a run. Raises MalformedError.
+
+    Raises UnknownItemsError for lists that go on from what was not `received` before.
+    """
     message = parse(RunMessage, octets, "RunRequest")
     if not message.HasField("time_left"):
         raise MalformedError("RunRequest.time_left", "must be set")
     has_end = message.HasField("call_end")
+    context = read_context(message.context, "RunRequest.context")
+    lists = completes(context, received)
     return RunRequest(
         call_id=message.call_id,
         hook_type=message.hook_type,
         steps=_read_steps(message.steps),
-        fields=read_payload(message.payload, "RunRequest.payload"),
-        context=read_context(message.context, "RunRequest.context"),
+        fields=read_payload(message.payload, "RunRequest.payload", lists),
+        context=context,
         time_left=read_duration(message.time_left, "RunRequest.time_left"),
         call_end=read_call_end(message.call_end, "RunRequest.call_end") if has_end else None,
         idempotency_key=message.idempotency_key,
+        payload_room=message.payload_room if message.HasField("payload_room") else None,
+        state_room=message.state_room if message.HasField("state_room") else None,
     )
 
 
@@ -88,17 +148,54 @@ def encode_result(result: HookResult) -> bytes:
 
     Raises EncodeError: a bad field name, annotations over their limits, a lone surrogate.
     """
+    if _is_plain(result):
+        return _plain(result)
     message = ResultMessage()
     _write_result(message, result)
     return message.SerializeToString()
 
 
+def _is_plain(result: HookResult) -> bool:
+    """Whether a hook has nothing to say at all."""
+    return (
+        isinstance(result.answer, NothingToSay)
+        and not result.annotations
+        and not result.state
+        and not result.rejected_fields
+        and result.index < _MOST_PLAIN
+    )
+
+
+def _plain(result: HookResult) -> bytes:
+    octets = _plain_octets.get(result.index)
+    if octets is None:
+        message = ResultMessage()
+        _write_result(message, result)
+        octets = _plain_octets[result.index] = message.SerializeToString()
+    return octets
+
+
 def decode_result(octets: bytes, *, hooks: int = 1) -> HookResult:
     """Parse what a hook answered, in a run of so many `hooks`.
 
-    Raises MalformedError: none or two answers, an index outside the run, a broken patch.
+    Raises MalformedResultError: none or two answers, an index outside the run, a broken
+    patch.
     """
-    return _read_result(parse(ResultMessage, octets, "HookResult"), hooks)
+    plain = _plain_results.get(octets)
+    if plain is not None and plain.index < hooks:
+        return plain
+    try:
+        message = parse(ResultMessage, octets, "HookResult")
+    except MalformedError as error:
+        raise MalformedResultError(error, None) from error
+    try:
+        result = _read_result(message, hooks)
+    except MalformedError as error:
+        index = message.index if message.index < hooks else None
+        raise MalformedResultError(error, index) from error
+    if len(_plain_results) < _MOST_PLAIN and _is_plain(result):
+        _plain_results[octets] = result
+    return result
 
 
 def encode_run_response(result: HookResult) -> bytes:
@@ -128,10 +225,24 @@ def _write_hook_run(target: worker_service_pb2.HookRun, hook: HookRun) -> None:
 def _read_steps(
     sources: Iterable[worker_service_pb2.RunStep],
 ) -> tuple[tuple[HookRun, ...], ...]:
-    steps = tuple([tuple([_read_hook_run(hook) for hook in step.hooks]) for step in sources])
+    steps = tuple([_read_step(step) for step in sources])
     if not steps or not all(steps):
         raise MalformedError("RunRequest.steps", "a run needs a step, and each step a hook")
     return steps
+
+
+def _read_step(source: worker_service_pb2.RunStep) -> tuple[HookRun, ...]:
+    """The hooks of a step; the same octets are read once, since most runs repeat others' steps."""
+    octets = source.SerializeToString()
+    known = _steps_read.get(octets)
+    if known is not None:
+        return known
+    step = tuple([_read_hook_run(hook) for hook in source.hooks])
+    if len(octets) <= _MAX_STEP_BYTES:
+        if len(_steps_read) >= _MAX_STEPS_KEPT:
+            _steps_read.clear()
+        _steps_read[octets] = step
+    return step
 
 
 def _read_hook_run(source: worker_service_pb2.HookRun) -> HookRun:

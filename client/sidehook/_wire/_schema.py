@@ -99,6 +99,7 @@ CallContext: Final = twin(context_pb2.CallContext)
 CallEnd: Final = twin(context_pb2.CallEnd)
 StateChange: Final = twin(context_pb2.StateChange)
 Payload: Final = twin(payload_pb2.Payload)
+NeedContent: Final = twin(payload_pb2.NeedContent)
 Receipt: Final = twin(receipt_pb2.Receipt)
 ReceiptLine: Final = twin(receipt_pb2.ReceiptLine)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Final, Protocol
 
@@ -13,6 +13,7 @@ from sidehook import _wire
 from sidehook._run import HookFailure, HookResult, Notice, RunRequest
 from sidehook._types import FailureClass
 from sidehook.worker._dispatch import Dispatcher
+from sidehook.worker._fused import FusedRun
 from sidehook.worker._runs import log_notice
 
 _CANCEL_SECONDS: Final = 1.0
@@ -23,16 +24,24 @@ _log = logging.getLogger("sidehook.local")
 class Sink(Protocol):
     """Takes what comes of one run, as the sidecar's dispatch describes it."""
 
-    def begun(self) -> None:
-        """The hook is called."""
+    def begun(self, index: int = 0) -> None:
+        """A hook is called."""
         ...
 
-    def extended(self, extra: float) -> None:
-        """The hook asks for so many seconds more."""
+    def extended(self, extra: float, index: int = 0) -> None:
+        """A hook asks for so many seconds more."""
         ...
 
     def answered(self, result: HookResult) -> None:
-        """The hook answered."""
+        """A hook answered."""
+        ...
+
+    def spoiled(self, failure: HookFailure, index: int | None) -> None:
+        """An answer cannot be read; None: nor whose it is."""
+        ...
+
+    def ended(self) -> None:
+        """Nothing more comes for a run of several hooks."""
         ...
 
     def failed(self, failure: HookFailure, *, sent: bool) -> None:
@@ -51,6 +60,7 @@ class LocalLink:
     healthy: Final = True
     draining: Final = False
     tells_begin: Final = True
+    fuses: Final = True
 
     def __init__(
         self, link_id: str, dispatcher: Dispatcher, *, context: contextvars.Context
@@ -62,7 +72,7 @@ class LocalLink:
         self._dispatcher = dispatcher
         self._context = context
         # A run that was cancelled has no sink any more, and is owned until it has ended.
-        self._runs: dict[asyncio.Task[HookResult], Sink | None] = {}
+        self._runs: dict[asyncio.Task[HookResult | None], Sink | None] = {}
         self._released: Callable[[], None] = _nobody_waits
 
     @property
@@ -84,13 +94,21 @@ class LocalLink:
                 code="WORKER_BUSY",
                 message=f"worker {self.worker} takes no more now: {limit} runs are under way on it",
             )
-        task = asyncio.create_task(
-            self._answer(_wire.encode_run(run), sink), context=self._context.copy()
-        )
+        octets = _wire.encode_run(run)
+        serve: Coroutine[None, None, HookResult | None]
+        fused: FusedRun | None = None
+        outlet: _Outlet | None = None
+        if run.is_fused:
+            outlet = _Outlet(sink, len([hook for step in run.steps for hook in step]))
+            fused = self._dispatcher.fused(_wire.decode_run(octets), outlet)
+            serve = _serve(fused)
+        else:
+            serve = self._answer(octets, sink)
+        task = asyncio.create_task(serve, context=self._context.copy())
         self._runs[task] = sink
         # Not in the coroutine: one that is cancelled before its first step never runs at all.
         task.add_done_callback(self._ended)
-        return LocalRun(partial(self._cancel, task))
+        return LocalRun(partial(self._cancel, task), fused, outlet)
 
     def on_release(self, callback: Callable[[], None]) -> None:
         """Call back whenever a run has ended."""
@@ -125,12 +143,12 @@ class LocalLink:
         )
         return _wire.decode_result(_wire.encode_result(result))
 
-    def _cancel(self, task: asyncio.Task[HookResult]) -> None:
+    def _cancel(self, task: asyncio.Task[HookResult | None]) -> None:
         if task in self._runs:
             self._runs[task] = None
             task.cancel()
 
-    def _ended(self, task: asyncio.Task[HookResult]) -> None:
+    def _ended(self, task: asyncio.Task[HookResult | None]) -> None:
         sink = self._runs.pop(task)
         self._released()
         error = None if task.cancelled() else task.exception()
@@ -139,7 +157,11 @@ class LocalLink:
         if sink is None:
             return
         if error is None and not task.cancelled():
-            sink.answered(task.result())
+            result = task.result()
+            if result is None:
+                sink.ended()
+            else:
+                sink.answered(result)
             return
         failure = HookFailure(
             failure_class=FailureClass.RAISED,
@@ -153,10 +175,61 @@ def _nobody_waits() -> None:
     """Until dispatch wants to know, there is nobody to tell."""
 
 
+class _Outlet:
+    """Takes what is said about the hooks of one run to its sink, until it is cancelled."""
+
+    def __init__(self, sink: Sink, hooks: int) -> None:
+        self._sink = sink
+        self._hooks = hooks
+        self.is_cancelled = False
+
+    def started(self, index: int) -> None:
+        """The hook is called."""
+        if not self.is_cancelled:
+            self._sink.begun(index)
+
+    async def flush(self) -> None:
+        """There is nothing that it would have to leave."""
+
+    def extend(self, seconds: float, index: int) -> None:
+        """The hook asks for more time."""
+        if not self.is_cancelled:
+            self._sink.extended(seconds, index)
+
+    def result(self, result: HookResult) -> HookResult:
+        """The hook answered; what cannot travel raises."""
+        told = _wire.decode_result(_wire.encode_result(result), hooks=self._hooks)
+        if not self.is_cancelled:
+            self._sink.answered(told)
+        return result
+
+
+async def _serve(fused: FusedRun) -> HookResult | None:
+    """Nothing but its end is left to be told when a run of several hooks is over."""
+    await fused.serve()
+    return None
+
+
 class LocalRun:
-    """One run under way."""
+    """One run under way. `fused` None: it is of one hook."""
 
-    __slots__ = ("cancel",)
+    __slots__ = ("_cancel", "_fused", "_outlet")
 
-    def __init__(self, cancel: partial[None]) -> None:
-        self.cancel = cancel
+    def __init__(
+        self,
+        cancel: Callable[[], None],
+        fused: FusedRun | None = None,
+        outlet: _Outlet | None = None,
+    ) -> None:
+        self._cancel = cancel
+        self._fused = fused
+        self._outlet = outlet
+
+    def cancel(self, index: int | None = None) -> None:
+        """Stop it, or a hook of it."""
+        if index is not None and self._fused is not None:
+            self._fused.cancel(index)
+            return
+        if self._outlet is not None:
+            self._outlet.is_cancelled = True
+        self._cancel()

@@ -429,7 +429,8 @@ class WorkerManifest(_message.Message):
     @_builtins.property
     def capabilities(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What the worker can do beyond the base contract. Known names: `fused_runs`
-        (several hooks in one run), `split_frames` (messages in several frames).
+        (several hooks in one run), `split_frames` (messages in several frames),
+        `continuations` (lists without what was sent before).
         Unknown names are ignored. At most 64 names of at most 256 characters.
         """
 

@@ -282,6 +282,7 @@ class VerdictFrame(_message.Message):
     ANSWER_FIELD_NUMBER: _builtins.int
     PART_FIELD_NUMBER: _builtins.int
     DRAINING_FIELD_NUMBER: _builtins.int
+    NEED_FIELD_NUMBER: _builtins.int
     id: _builtins.int
     """The call this answers. 0 for `hello` and `draining`."""
     seq: _builtins.int
@@ -302,6 +303,10 @@ class VerdictFrame(_message.Message):
     def draining(self) -> _stream_pb2.Draining:
         """The sidecar accepts no new calls on this stream; open another elsewhere."""
 
+    @_builtins.property
+    def need(self) -> _payload_pb2.NeedContent:
+        """A call builds on content that is not known here; please send it whole."""
+
     def __init__(
         self,
         *,
@@ -312,12 +317,13 @@ class VerdictFrame(_message.Message):
         answer: Global___InvokeResponse | None = ...,
         part: _builtins.bytes = ...,
         draining: _stream_pb2.Draining | None = ...,
+        need: _payload_pb2.NeedContent | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "body", b"body", "draining", b"draining", "hello", b"hello", "part", b"part"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "body", b"body", "draining", b"draining", "hello", b"hello", "need", b"need", "part", b"part"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "body", b"body", "draining", b"draining", "hello", b"hello", "id", b"id", "more", b"more", "part", b"part", "seq", b"seq"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "body", b"body", "draining", b"draining", "hello", b"hello", "id", b"id", "more", b"more", "need", b"need", "part", b"part", "seq", b"seq"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["hello", "answer", "part", "draining"]  # noqa: Y015
+    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["hello", "answer", "part", "draining", "need"]  # noqa: Y015
     _WhichOneofArgType_body: _TypeAlias = _typing.Literal["body", b"body"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_body) -> _WhichOneofReturnType_body | None: ...
 
@@ -425,6 +431,7 @@ class HookList(_message.Message):
     TYPES_FIELD_NUMBER: _builtins.int
     UNDECLARED_TYPES_ALLOWED_FIELD_NUMBER: _builtins.int
     SIDECAR_FIELD_NUMBER: _builtins.int
+    FILTERED_FIELD_NUMBER: _builtins.int
     version: _builtins.int
     """Counts up with each change."""
     complete: _builtins.bool
@@ -435,9 +442,15 @@ class HookList(_message.Message):
     """Types that are not in the list may be invoked."""
     sidecar: _builtins.str
     """Names this run of this sidecar."""
+    filtered: _builtins.bool
+    """The list is this client's own: it leaves out the types that the client may
+    not call, and scopes of tenants that it may not call for. A call of a type
+    that is not in it must be made all the same: the sidecar refuses it, with
+    reason CALLER_FORBIDDEN or UNKNOWN_HOOK_TYPE.
+    """
     @_builtins.property
     def types(self) -> _containers.RepeatedCompositeFieldContainer[Global___HookTypeStatus]:
-        """Every declared hook type and every type with hooks."""
+        """Every declared hook type and every type with hooks; see `filtered`."""
 
     def __init__(
         self,
@@ -447,10 +460,11 @@ class HookList(_message.Message):
         types: _abc.Iterable[Global___HookTypeStatus] | None = ...,
         undeclared_types_allowed: _builtins.bool = ...,
         sidecar: _builtins.str = ...,
+        filtered: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["complete", b"complete", "sidecar", b"sidecar", "types", b"types", "undeclared_types_allowed", b"undeclared_types_allowed", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["complete", b"complete", "filtered", b"filtered", "sidecar", b"sidecar", "types", b"types", "undeclared_types_allowed", b"undeclared_types_allowed", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

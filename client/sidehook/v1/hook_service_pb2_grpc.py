@@ -44,6 +44,10 @@ class HookServiceStub(object):
     metadata of CallFailure) and, as a second detail, the receipt, cut to
     4 KiB. UNAVAILABLE only while no hook was started, ABORTED afterwards.
     The application goes on only on proceed.
+    A client that the operator lets call only some hook types, or only for
+    some tenants, gets the failure CALLER_FORBIDDEN (unary PERMISSION_DENIED)
+    for the others, before any hook runs. Who it is, its certificate says, or
+    a token that comes as the metadata `authorization: Bearer <token>`.
     4. A caller that gives up cancels the call: the frame `cancel` on a stream,
     the gRPC cancellation on the unary call. What runs is cancelled.
     5. When the sidecar drains it sends `draining` on every stream, refuses new
@@ -95,6 +99,10 @@ class HookServiceServicer(object):
     metadata of CallFailure) and, as a second detail, the receipt, cut to
     4 KiB. UNAVAILABLE only while no hook was started, ABORTED afterwards.
     The application goes on only on proceed.
+    A client that the operator lets call only some hook types, or only for
+    some tenants, gets the failure CALLER_FORBIDDEN (unary PERMISSION_DENIED)
+    for the others, before any hook runs. Who it is, its certificate says, or
+    a token that comes as the metadata `authorization: Bearer <token>`.
     4. A caller that gives up cancels the call: the frame `cancel` on a stream,
     the gRPC cancellation on the unary call. What runs is cancelled.
     5. When the sidecar drains it sends `draining` on every stream, refuses new
@@ -170,6 +178,10 @@ class HookService(object):
     metadata of CallFailure) and, as a second detail, the receipt, cut to
     4 KiB. UNAVAILABLE only while no hook was started, ABORTED afterwards.
     The application goes on only on proceed.
+    A client that the operator lets call only some hook types, or only for
+    some tenants, gets the failure CALLER_FORBIDDEN (unary PERMISSION_DENIED)
+    for the others, before any hook runs. Who it is, its certificate says, or
+    a token that comes as the metadata `authorization: Bearer <token>`.
     4. A caller that gives up cancels the call: the frame `cancel` on a stream,
     the gRPC cancellation on the unary call. What runs is cancelled.
     5. When the sidecar drains it sends `draining` on every stream, refuses new

@@ -45,6 +45,10 @@ class HookServiceStub:
           metadata of CallFailure) and, as a second detail, the receipt, cut to
           4 KiB. UNAVAILABLE only while no hook was started, ABORTED afterwards.
         The application goes on only on proceed.
+        A client that the operator lets call only some hook types, or only for
+        some tenants, gets the failure CALLER_FORBIDDEN (unary PERMISSION_DENIED)
+        for the others, before any hook runs. Who it is, its certificate says, or
+        a token that comes as the metadata `authorization: Bearer <token>`.
      4. A caller that gives up cancels the call: the frame `cancel` on a stream,
         the gRPC cancellation on the unary call. What runs is cancelled.
      5. When the sidecar drains it sends `draining` on every stream, refuses new
@@ -85,6 +89,10 @@ class HookServiceAsyncStub(HookServiceStub):
           metadata of CallFailure) and, as a second detail, the receipt, cut to
           4 KiB. UNAVAILABLE only while no hook was started, ABORTED afterwards.
         The application goes on only on proceed.
+        A client that the operator lets call only some hook types, or only for
+        some tenants, gets the failure CALLER_FORBIDDEN (unary PERMISSION_DENIED)
+        for the others, before any hook runs. Who it is, its certificate says, or
+        a token that comes as the metadata `authorization: Bearer <token>`.
      4. A caller that gives up cancels the call: the frame `cancel` on a stream,
         the gRPC cancellation on the unary call. What runs is cancelled.
      5. When the sidecar drains it sends `draining` on every stream, refuses new
@@ -121,6 +129,10 @@ class HookServiceServicer(metaclass=_abc_1.ABCMeta):
           metadata of CallFailure) and, as a second detail, the receipt, cut to
           4 KiB. UNAVAILABLE only while no hook was started, ABORTED afterwards.
         The application goes on only on proceed.
+        A client that the operator lets call only some hook types, or only for
+        some tenants, gets the failure CALLER_FORBIDDEN (unary PERMISSION_DENIED)
+        for the others, before any hook runs. Who it is, its certificate says, or
+        a token that comes as the metadata `authorization: Bearer <token>`.
      4. A caller that gives up cancels the call: the frame `cancel` on a stream,
         the gRPC cancellation on the unary call. What runs is cancelled.
      5. When the sidecar drains it sends `draining` on every stream, refuses new

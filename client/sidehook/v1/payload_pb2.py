@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19sidehook/v1/payload.proto\x12\x0bsidehook.v1\"~\n\x07Payload\x12\x30\n\x06\x66ields\x18\x01 \x03(\x0b\x32 .sidehook.v1.Payload.FieldsEntry\x1a\x41\n\x0b\x46ieldsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12!\n\x05value\x18\x02 \x01(\x0b\x32\x12.sidehook.v1.Value:\x02\x38\x01\"4\n\x05Value\x12\x0e\n\x04json\x18\x01 \x01(\x0cH\x00\x12\r\n\x03raw\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04kindJ\x04\x08\x03\x10\x04\x42;\n\x0f\x64\x65v.sidehook.v1P\x01Z&sidehook.dev/go/sidehook/v1;sidehookv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19sidehook/v1/payload.proto\x12\x0bsidehook.v1\"~\n\x07Payload\x12\x30\n\x06\x66ields\x18\x01 \x03(\x0b\x32 .sidehook.v1.Payload.FieldsEntry\x1a\x41\n\x0b\x46ieldsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12!\n\x05value\x18\x02 \x01(\x0b\x32\x12.sidehook.v1.Value:\x02\x38\x01\"a\n\x05Value\x12\x0e\n\x04json\x18\x01 \x01(\x0cH\x00\x12\r\n\x03raw\x18\x02 \x01(\x0cH\x00\x12\x31\n\x0c\x63ontinuation\x18\x03 \x01(\x0b\x32\x19.sidehook.v1.ContinuationH\x00\x42\x06\n\x04kind\"^\n\x0c\x43ontinuation\x12\x0c\n\x04head\x18\x01 \x01(\x0c\x12\r\n\x05known\x18\x02 \x01(\r\x12\x14\n\x0cknown_digest\x18\x03 \x01(\x0c\x12\r\n\x05items\x18\x04 \x03(\x0c\x12\x0c\n\x04tail\x18\x05 \x01(\x0c\"\x1d\n\x0bNeedContent\x12\x0e\n\x06\x66ields\x18\x01 \x03(\tB;\n\x0f\x64\x65v.sidehook.v1P\x01Z&sidehook.dev/go/sidehook/v1;sidehookv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,5 +39,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PAYLOAD_FIELDSENTRY']._serialized_start=103
   _globals['_PAYLOAD_FIELDSENTRY']._serialized_end=168
   _globals['_VALUE']._serialized_start=170
-  _globals['_VALUE']._serialized_end=222
+  _globals['_VALUE']._serialized_end=267
+  _globals['_CONTINUATION']._serialized_start=269
+  _globals['_CONTINUATION']._serialized_end=363
+  _globals['_NEEDCONTENT']._serialized_start=365
+  _globals['_NEEDCONTENT']._serialized_end=394
 # @@protoc_insertion_point(module_scope)

@@ -81,6 +81,7 @@ class Value(_message.Message):
 
     JSON_FIELD_NUMBER: _builtins.int
     RAW_FIELD_NUMBER: _builtins.int
+    CONTINUATION_FIELD_NUMBER: _builtins.int
     json: _builtins.bytes
     """UTF-8 JSON text: no byte order mark, no lone surrogates, no duplicate
     object keys, no NaN or Infinity, at most 128 levels deep. An integer has
@@ -91,18 +92,105 @@ class Value(_message.Message):
     """
     raw: _builtins.bytes
     """Bytes as they are."""
+    @_builtins.property
+    def continuation(self) -> Global___Continuation:
+        """The same as `json`, without what the receiver has already seen of it. Only on
+        a stream both of whose ends declare `continuations`, and only in calls and
+        runs, never in a patch.
+        """
+
     def __init__(
         self,
         *,
         json: _builtins.bytes = ...,
         raw: _builtins.bytes = ...,
+        continuation: Global___Continuation | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["json", b"json", "kind", b"kind", "raw", b"raw"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["continuation", b"continuation", "json", b"json", "kind", b"kind", "raw", b"raw"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["json", b"json", "kind", b"kind", "raw", b"raw"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["continuation", b"continuation", "json", b"json", "kind", b"kind", "raw", b"raw"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["json", "raw"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["json", "raw", "continuation"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
 Global___Value: _TypeAlias = Value  # noqa: Y015
+
+@_typing.final
+class Continuation(_message.Message):
+    """A JSON value with a long list in it, such as the messages of a chat, of which
+    the receiver knows a part. Both ends remember the items of the list that this
+    stream last carried in this field for this session, which must have an id, and
+    those of no other: the newest of a list that does not fit their memory are
+    forgotten with it, and so is whatever was not asked for for the longest time.
+
+    The value is `head`, then the items with a comma between any two, then `tail`:
+    the last `known` items of the chain that ends in `known_digest`, then `items`.
+    The digest of a chain of n items is BLAKE2b of 16 bytes over the digest of the
+    first n - 1 and the octets of the n-th; that of none is over tenant, session id
+    and field name, each after its length in 8 bytes, big-endian. A list with
+    `known` = 0 begins a chain anew.
+
+    A receiver without these items says `need` with the id of the call or run, and
+    does nothing else with it. It is then sent again under that id, whole.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HEAD_FIELD_NUMBER: _builtins.int
+    KNOWN_FIELD_NUMBER: _builtins.int
+    KNOWN_DIGEST_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    TAIL_FIELD_NUMBER: _builtins.int
+    head: _builtins.bytes
+    """The text before the first item, up to the opening bracket."""
+    known: _builtins.int
+    """How many items the receiver has."""
+    known_digest: _builtins.bytes
+    """The digest of the chain at the last of these. Empty when `known` is 0."""
+    tail: _builtins.bytes
+    """The text after the last item, from the closing bracket on."""
+    @_builtins.property
+    def items(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """The items that follow, each a JSON text."""
+
+    def __init__(
+        self,
+        *,
+        head: _builtins.bytes = ...,
+        known: _builtins.int = ...,
+        known_digest: _builtins.bytes = ...,
+        items: _abc.Iterable[_builtins.bytes] | None = ...,
+        tail: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["head", b"head", "items", b"items", "known", b"known", "known_digest", b"known_digest", "tail", b"tail"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Continuation: _TypeAlias = Continuation  # noqa: Y015
+
+@_typing.final
+class NeedContent(_message.Message):
+    """The receiver of a call or run lacks what a continuation in it builds on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIELDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The fields that have to be sent whole."""
+
+    def __init__(
+        self,
+        *,
+        fields: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fields", b"fields"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NeedContent: _TypeAlias = NeedContent  # noqa: Y015

@@ -74,7 +74,7 @@ class ClientHello(_message.Message):
 
     @_builtins.property
     def capabilities(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """What it can do beyond the base contract: `split_frames`."""
+        """What it can do beyond the base contract: `split_frames`, `continuations`."""
 
     def __init__(
         self,
@@ -117,7 +117,9 @@ class SidecarHello(_message.Message):
 
     @_builtins.property
     def capabilities(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """What it can do beyond the base contract: `split_frames`, `fused_runs`."""
+        """What it can do beyond the base contract: `split_frames`, `fused_runs`,
+        `continuations`.
+        """
 
     def __init__(
         self,

@@ -30,7 +30,7 @@ from sidehook.v1 import receipt_pb2 as sidehook_dot_v1_dot_receipt__pb2
 from sidehook.v1 import stream_pb2 as sidehook_dot_v1_dot_stream__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n sidehook/v1/worker_service.proto\x12\x0bsidehook.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x19sidehook/v1/context.proto\x1a\x16sidehook/v1/hook.proto\x1a\x19sidehook/v1/payload.proto\x1a\x19sidehook/v1/receipt.proto\x1a\x18sidehook/v1/stream.proto\"<\n\x0f\x44\x65scribeRequest\x12\x18\n\x10protocol_version\x18\x01 \x01(\r\x12\x0f\n\x07sidecar\x18\x02 \x01(\t\"A\n\x10\x44\x65scribeResponse\x12-\n\x08manifest\x18\x01 \x01(\x0b\x32\x1b.sidehook.v1.WorkerManifest\"\x96\x02\n\nRunRequest\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\x11\n\thook_type\x18\x02 \x01(\t\x12#\n\x05steps\x18\x03 \x03(\x0b\x32\x14.sidehook.v1.RunStep\x12%\n\x07payload\x18\x04 \x01(\x0b\x32\x14.sidehook.v1.Payload\x12)\n\x07\x63ontext\x18\x05 \x01(\x0b\x32\x18.sidehook.v1.CallContext\x12,\n\ttime_left\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12&\n\x08\x63\x61ll_end\x18\x07 \x01(\x0b\x32\x14.sidehook.v1.CallEnd\x12\x17\n\x0fidempotency_key\x18\x08 \x01(\t\".\n\x07RunStep\x12#\n\x05hooks\x18\x01 \x03(\x0b\x32\x14.sidehook.v1.HookRun\"\xfe\x01\n\x07HookRun\x12\x0c\n\x04hook\x18\x01 \x01(\t\x12\x1f\n\x04mode\x18\x02 \x01(\x0e\x32\x11.sidehook.v1.Mode\x12\x11\n\tmay_block\x18\x03 \x01(\x08\x12\x12\n\nmay_modify\x18\x04 \x01(\x08\x12\x17\n\x0fwritable_fields\x18\x05 \x03(\t\x12*\n\x07timeout\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12*\n\x08on_error\x18\x07 \x01(\x0b\x32\x18.sidehook.v1.ErrorPolicy\x12,\n\x0bon_rejected\x18\x08 \x01(\x0e\x32\x17.sidehook.v1.OnRejected\"6\n\x0bRunResponse\x12\'\n\x06result\x18\x01 \x01(\x0b\x32\x17.sidehook.v1.HookResult\"\xfd\x02\n\nHookResult\x12\r\n\x05index\x18\x01 \x01(\r\x12(\n\x07proceed\x18\x02 \x01(\x0b\x32\x15.sidehook.v1.NoChangeH\x00\x12%\n\x05patch\x18\x03 \x01(\x0b\x32\x14.sidehook.v1.PayloadH\x00\x12\'\n\x05\x62lock\x18\x04 \x01(\x0b\x32\x16.sidehook.v1.ViolationH\x00\x12\'\n\x05\x65rror\x18\x05 \x01(\x0b\x32\x16.sidehook.v1.HookErrorH\x00\x12\'\n\x05state\x18\x06 \x01(\x0b\x32\x18.sidehook.v1.StateChange\x12=\n\x0b\x61nnotations\x18\x07 \x03(\x0b\x32(.sidehook.v1.HookResult.AnnotationsEntry\x12\x17\n\x0frejected_fields\x18\x08 \x03(\t\x1a\x32\n\x10\x41nnotationsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x08\n\x06\x61nswer\"\n\n\x08NoChange\"\\\n\tHookError\x12\x30\n\rfailure_class\x18\x01 \x01(\x0e\x32\x19.sidehook.v1.FailureClass\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"\"\n\x10RunStreamRequest\x12\x0e\n\x06\x66rames\x18\x01 \x03(\x0c\"#\n\x11RunStreamResponse\x12\x0e\n\x06\x66rames\x18\x01 \x03(\x0c\"\x99\x02\n\x08RunFrame\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x0b\n\x03seq\x18\x02 \x01(\r\x12\x0c\n\x04more\x18\x03 \x01(\x08\x12*\n\x05hello\x18\x04 \x01(\x0b\x32\x19.sidehook.v1.SidecarHelloH\x00\x12&\n\x03run\x18\x05 \x01(\x0b\x32\x17.sidehook.v1.RunRequestH\x00\x12\x0e\n\x04part\x18\x06 \x01(\x0cH\x00\x12(\n\x06\x63\x61ncel\x18\x07 \x01(\x0b\x32\x16.sidehook.v1.CancelRunH\x00\x12%\n\x06notice\x18\x08 \x01(\x0b\x32\x13.sidehook.v1.NoticeH\x00\x12)\n\x08\x64raining\x18\t \x01(\x0b\x32\x15.sidehook.v1.DrainingH\x00\x42\x06\n\x04\x62ody\")\n\tCancelRun\x12\x12\n\x05index\x18\x01 \x01(\rH\x00\x88\x01\x01\x42\x08\n\x06_index\"V\n\x06Notice\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04hook\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x0f\n\x07\x63\x61ll_id\x18\x04 \x01(\t\x12\x0e\n\x06\x66ields\x18\x05 \x03(\t\"\xfd\x02\n\nEventFrame\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x0b\n\x03seq\x18\x02 \x01(\r\x12\x0c\n\x04more\x18\x03 \x01(\x08\x12)\n\x05hello\x18\x04 \x01(\x0b\x32\x18.sidehook.v1.WorkerHelloH\x00\x12)\n\x06result\x18\x05 \x01(\x0b\x32\x17.sidehook.v1.HookResultH\x00\x12\x0e\n\x04part\x18\x06 \x01(\x0cH\x00\x12+\n\x07started\x18\x07 \x01(\x0b\x32\x18.sidehook.v1.HookStartedH\x00\x12)\n\x06\x65xtend\x18\x08 \x01(\x0b\x32\x17.sidehook.v1.ExtendHookH\x00\x12\"\n\x03\x65nd\x18\t \x01(\x0b\x32\x13.sidehook.v1.RunEndH\x00\x12\'\n\x07goodbye\x18\n \x01(\x0b\x32\x14.sidehook.v1.GoodbyeH\x00\x12/\n\x08manifest\x18\x0b \x01(\x0b\x32\x1b.sidehook.v1.WorkerManifestH\x00\x42\x06\n\x04\x62odyJ\x04\x08\x0c\x10\r\"P\n\x0bWorkerHello\x12-\n\x08manifest\x18\x01 \x01(\x0b\x32\x1b.sidehook.v1.WorkerManifest\x12\x12\n\nscope_only\x18\x02 \x01(\x08\"\x1c\n\x0bHookStarted\x12\r\n\x05index\x18\x01 \x01(\r\"E\n\nExtendHook\x12\r\n\x05index\x18\x01 \x01(\r\x12(\n\x05\x65xtra\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x08\n\x06RunEnd\"\x19\n\x07Goodbye\x12\x0e\n\x06reason\x18\x01 \x01(\t2\xe2\x01\n\rWorkerService\x12G\n\x08\x44\x65scribe\x12\x1c.sidehook.v1.DescribeRequest\x1a\x1d.sidehook.v1.DescribeResponse\x12\x38\n\x03Run\x12\x17.sidehook.v1.RunRequest\x1a\x18.sidehook.v1.RunResponse\x12N\n\tRunStream\x12\x1d.sidehook.v1.RunStreamRequest\x1a\x1e.sidehook.v1.RunStreamResponse(\x01\x30\x01\x42;\n\x0f\x64\x65v.sidehook.v1P\x01Z&sidehook.dev/go/sidehook/v1;sidehookv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n sidehook/v1/worker_service.proto\x12\x0bsidehook.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x19sidehook/v1/context.proto\x1a\x16sidehook/v1/hook.proto\x1a\x19sidehook/v1/payload.proto\x1a\x19sidehook/v1/receipt.proto\x1a\x18sidehook/v1/stream.proto\"<\n\x0f\x44\x65scribeRequest\x12\x18\n\x10protocol_version\x18\x01 \x01(\r\x12\x0f\n\x07sidecar\x18\x02 \x01(\t\"A\n\x10\x44\x65scribeResponse\x12-\n\x08manifest\x18\x01 \x01(\x0b\x32\x1b.sidehook.v1.WorkerManifest\"\xea\x02\n\nRunRequest\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\x11\n\thook_type\x18\x02 \x01(\t\x12#\n\x05steps\x18\x03 \x03(\x0b\x32\x14.sidehook.v1.RunStep\x12%\n\x07payload\x18\x04 \x01(\x0b\x32\x14.sidehook.v1.Payload\x12)\n\x07\x63ontext\x18\x05 \x01(\x0b\x32\x18.sidehook.v1.CallContext\x12,\n\ttime_left\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12&\n\x08\x63\x61ll_end\x18\x07 \x01(\x0b\x32\x14.sidehook.v1.CallEnd\x12\x17\n\x0fidempotency_key\x18\x08 \x01(\t\x12\x19\n\x0cpayload_room\x18\t \x01(\x04H\x00\x88\x01\x01\x12\x17\n\nstate_room\x18\n \x01(\x04H\x01\x88\x01\x01\x42\x0f\n\r_payload_roomB\r\n\x0b_state_room\".\n\x07RunStep\x12#\n\x05hooks\x18\x01 \x03(\x0b\x32\x14.sidehook.v1.HookRun\"\xfe\x01\n\x07HookRun\x12\x0c\n\x04hook\x18\x01 \x01(\t\x12\x1f\n\x04mode\x18\x02 \x01(\x0e\x32\x11.sidehook.v1.Mode\x12\x11\n\tmay_block\x18\x03 \x01(\x08\x12\x12\n\nmay_modify\x18\x04 \x01(\x08\x12\x17\n\x0fwritable_fields\x18\x05 \x03(\t\x12*\n\x07timeout\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12*\n\x08on_error\x18\x07 \x01(\x0b\x32\x18.sidehook.v1.ErrorPolicy\x12,\n\x0bon_rejected\x18\x08 \x01(\x0e\x32\x17.sidehook.v1.OnRejected\"6\n\x0bRunResponse\x12\'\n\x06result\x18\x01 \x01(\x0b\x32\x17.sidehook.v1.HookResult\"\xfd\x02\n\nHookResult\x12\r\n\x05index\x18\x01 \x01(\r\x12(\n\x07proceed\x18\x02 \x01(\x0b\x32\x15.sidehook.v1.NoChangeH\x00\x12%\n\x05patch\x18\x03 \x01(\x0b\x32\x14.sidehook.v1.PayloadH\x00\x12\'\n\x05\x62lock\x18\x04 \x01(\x0b\x32\x16.sidehook.v1.ViolationH\x00\x12\'\n\x05\x65rror\x18\x05 \x01(\x0b\x32\x16.sidehook.v1.HookErrorH\x00\x12\'\n\x05state\x18\x06 \x01(\x0b\x32\x18.sidehook.v1.StateChange\x12=\n\x0b\x61nnotations\x18\x07 \x03(\x0b\x32(.sidehook.v1.HookResult.AnnotationsEntry\x12\x17\n\x0frejected_fields\x18\x08 \x03(\t\x1a\x32\n\x10\x41nnotationsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x08\n\x06\x61nswer\"\n\n\x08NoChange\"\\\n\tHookError\x12\x30\n\rfailure_class\x18\x01 \x01(\x0e\x32\x19.sidehook.v1.FailureClass\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"\"\n\x10RunStreamRequest\x12\x0e\n\x06\x66rames\x18\x01 \x03(\x0c\"#\n\x11RunStreamResponse\x12\x0e\n\x06\x66rames\x18\x01 \x03(\x0c\"\x99\x02\n\x08RunFrame\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x0b\n\x03seq\x18\x02 \x01(\r\x12\x0c\n\x04more\x18\x03 \x01(\x08\x12*\n\x05hello\x18\x04 \x01(\x0b\x32\x19.sidehook.v1.SidecarHelloH\x00\x12&\n\x03run\x18\x05 \x01(\x0b\x32\x17.sidehook.v1.RunRequestH\x00\x12\x0e\n\x04part\x18\x06 \x01(\x0cH\x00\x12(\n\x06\x63\x61ncel\x18\x07 \x01(\x0b\x32\x16.sidehook.v1.CancelRunH\x00\x12%\n\x06notice\x18\x08 \x01(\x0b\x32\x13.sidehook.v1.NoticeH\x00\x12)\n\x08\x64raining\x18\t \x01(\x0b\x32\x15.sidehook.v1.DrainingH\x00\x42\x06\n\x04\x62ody\")\n\tCancelRun\x12\x12\n\x05index\x18\x01 \x01(\rH\x00\x88\x01\x01\x42\x08\n\x06_index\"V\n\x06Notice\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04hook\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x0f\n\x07\x63\x61ll_id\x18\x04 \x01(\t\x12\x0e\n\x06\x66ields\x18\x05 \x03(\t\"\xa1\x03\n\nEventFrame\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x0b\n\x03seq\x18\x02 \x01(\r\x12\x0c\n\x04more\x18\x03 \x01(\x08\x12)\n\x05hello\x18\x04 \x01(\x0b\x32\x18.sidehook.v1.WorkerHelloH\x00\x12)\n\x06result\x18\x05 \x01(\x0b\x32\x17.sidehook.v1.HookResultH\x00\x12\x0e\n\x04part\x18\x06 \x01(\x0cH\x00\x12+\n\x07started\x18\x07 \x01(\x0b\x32\x18.sidehook.v1.HookStartedH\x00\x12)\n\x06\x65xtend\x18\x08 \x01(\x0b\x32\x17.sidehook.v1.ExtendHookH\x00\x12\"\n\x03\x65nd\x18\t \x01(\x0b\x32\x13.sidehook.v1.RunEndH\x00\x12\'\n\x07goodbye\x18\n \x01(\x0b\x32\x14.sidehook.v1.GoodbyeH\x00\x12/\n\x08manifest\x18\x0b \x01(\x0b\x32\x1b.sidehook.v1.WorkerManifestH\x00\x12(\n\x04need\x18\x0c \x01(\x0b\x32\x18.sidehook.v1.NeedContentH\x00\x42\x06\n\x04\x62ody\"P\n\x0bWorkerHello\x12-\n\x08manifest\x18\x01 \x01(\x0b\x32\x1b.sidehook.v1.WorkerManifest\x12\x12\n\nscope_only\x18\x02 \x01(\x08\"\x1c\n\x0bHookStarted\x12\r\n\x05index\x18\x01 \x01(\r\"E\n\nExtendHook\x12\r\n\x05index\x18\x01 \x01(\r\x12(\n\x05\x65xtra\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x08\n\x06RunEnd\"\x19\n\x07Goodbye\x12\x0e\n\x06reason\x18\x01 \x01(\t2\xe2\x01\n\rWorkerService\x12G\n\x08\x44\x65scribe\x12\x1c.sidehook.v1.DescribeRequest\x1a\x1d.sidehook.v1.DescribeResponse\x12\x38\n\x03Run\x12\x17.sidehook.v1.RunRequest\x1a\x18.sidehook.v1.RunResponse\x12N\n\tRunStream\x12\x1d.sidehook.v1.RunStreamRequest\x1a\x1e.sidehook.v1.RunStreamResponse(\x01\x30\x01\x42;\n\x0f\x64\x65v.sidehook.v1P\x01Z&sidehook.dev/go/sidehook/v1;sidehookv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,43 +45,43 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DESCRIBERESPONSE']._serialized_start=274
   _globals['_DESCRIBERESPONSE']._serialized_end=339
   _globals['_RUNREQUEST']._serialized_start=342
-  _globals['_RUNREQUEST']._serialized_end=620
-  _globals['_RUNSTEP']._serialized_start=622
-  _globals['_RUNSTEP']._serialized_end=668
-  _globals['_HOOKRUN']._serialized_start=671
-  _globals['_HOOKRUN']._serialized_end=925
-  _globals['_RUNRESPONSE']._serialized_start=927
-  _globals['_RUNRESPONSE']._serialized_end=981
-  _globals['_HOOKRESULT']._serialized_start=984
-  _globals['_HOOKRESULT']._serialized_end=1365
-  _globals['_HOOKRESULT_ANNOTATIONSENTRY']._serialized_start=1305
-  _globals['_HOOKRESULT_ANNOTATIONSENTRY']._serialized_end=1355
-  _globals['_NOCHANGE']._serialized_start=1367
-  _globals['_NOCHANGE']._serialized_end=1377
-  _globals['_HOOKERROR']._serialized_start=1379
-  _globals['_HOOKERROR']._serialized_end=1471
-  _globals['_RUNSTREAMREQUEST']._serialized_start=1473
-  _globals['_RUNSTREAMREQUEST']._serialized_end=1507
-  _globals['_RUNSTREAMRESPONSE']._serialized_start=1509
-  _globals['_RUNSTREAMRESPONSE']._serialized_end=1544
-  _globals['_RUNFRAME']._serialized_start=1547
-  _globals['_RUNFRAME']._serialized_end=1828
-  _globals['_CANCELRUN']._serialized_start=1830
-  _globals['_CANCELRUN']._serialized_end=1871
-  _globals['_NOTICE']._serialized_start=1873
-  _globals['_NOTICE']._serialized_end=1959
-  _globals['_EVENTFRAME']._serialized_start=1962
-  _globals['_EVENTFRAME']._serialized_end=2343
-  _globals['_WORKERHELLO']._serialized_start=2345
-  _globals['_WORKERHELLO']._serialized_end=2425
-  _globals['_HOOKSTARTED']._serialized_start=2427
-  _globals['_HOOKSTARTED']._serialized_end=2455
-  _globals['_EXTENDHOOK']._serialized_start=2457
-  _globals['_EXTENDHOOK']._serialized_end=2526
-  _globals['_RUNEND']._serialized_start=2528
-  _globals['_RUNEND']._serialized_end=2536
-  _globals['_GOODBYE']._serialized_start=2538
-  _globals['_GOODBYE']._serialized_end=2563
-  _globals['_WORKERSERVICE']._serialized_start=2566
-  _globals['_WORKERSERVICE']._serialized_end=2792
+  _globals['_RUNREQUEST']._serialized_end=704
+  _globals['_RUNSTEP']._serialized_start=706
+  _globals['_RUNSTEP']._serialized_end=752
+  _globals['_HOOKRUN']._serialized_start=755
+  _globals['_HOOKRUN']._serialized_end=1009
+  _globals['_RUNRESPONSE']._serialized_start=1011
+  _globals['_RUNRESPONSE']._serialized_end=1065
+  _globals['_HOOKRESULT']._serialized_start=1068
+  _globals['_HOOKRESULT']._serialized_end=1449
+  _globals['_HOOKRESULT_ANNOTATIONSENTRY']._serialized_start=1389
+  _globals['_HOOKRESULT_ANNOTATIONSENTRY']._serialized_end=1439
+  _globals['_NOCHANGE']._serialized_start=1451
+  _globals['_NOCHANGE']._serialized_end=1461
+  _globals['_HOOKERROR']._serialized_start=1463
+  _globals['_HOOKERROR']._serialized_end=1555
+  _globals['_RUNSTREAMREQUEST']._serialized_start=1557
+  _globals['_RUNSTREAMREQUEST']._serialized_end=1591
+  _globals['_RUNSTREAMRESPONSE']._serialized_start=1593
+  _globals['_RUNSTREAMRESPONSE']._serialized_end=1628
+  _globals['_RUNFRAME']._serialized_start=1631
+  _globals['_RUNFRAME']._serialized_end=1912
+  _globals['_CANCELRUN']._serialized_start=1914
+  _globals['_CANCELRUN']._serialized_end=1955
+  _globals['_NOTICE']._serialized_start=1957
+  _globals['_NOTICE']._serialized_end=2043
+  _globals['_EVENTFRAME']._serialized_start=2046
+  _globals['_EVENTFRAME']._serialized_end=2463
+  _globals['_WORKERHELLO']._serialized_start=2465
+  _globals['_WORKERHELLO']._serialized_end=2545
+  _globals['_HOOKSTARTED']._serialized_start=2547
+  _globals['_HOOKSTARTED']._serialized_end=2575
+  _globals['_EXTENDHOOK']._serialized_start=2577
+  _globals['_EXTENDHOOK']._serialized_end=2646
+  _globals['_RUNEND']._serialized_start=2648
+  _globals['_RUNEND']._serialized_end=2656
+  _globals['_GOODBYE']._serialized_start=2658
+  _globals['_GOODBYE']._serialized_end=2683
+  _globals['_WORKERSERVICE']._serialized_start=2686
+  _globals['_WORKERSERVICE']._serialized_end=2912
 # @@protoc_insertion_point(module_scope)

@@ -90,12 +90,25 @@ class RunRequest(_message.Message):
     TIME_LEFT_FIELD_NUMBER: _builtins.int
     CALL_END_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    PAYLOAD_ROOM_FIELD_NUMBER: _builtins.int
+    STATE_ROOM_FIELD_NUMBER: _builtins.int
     call_id: _builtins.str
     """The call this belongs to."""
     hook_type: _builtins.str
     """The hook type of the call."""
     idempotency_key: _builtins.str
-    """The same for every attempt at this run, so that a hook can tell a repeat."""
+    """The same for every attempt at this run, so that a hook can tell a repeat. In a
+    run of several hooks the key of each is this and then its name.
+    """
+    payload_room: _builtins.int
+    """By how many bytes the patches of the run may make the payload larger, names and
+    values together. Set in runs of several hooks only.
+    """
+    state_room: _builtins.int
+    """By how many bytes its hooks may make the state larger: keys, with the worker's
+    name and `/` before those without `shared.`, and texts together. Set in runs of
+    several hooks only.
+    """
     @_builtins.property
     def steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___RunStep]:
         """What to run, in order. Exactly one step with one hook, unless the worker
@@ -131,12 +144,21 @@ class RunRequest(_message.Message):
         time_left: _duration_pb2.Duration | None = ...,
         call_end: _context_pb2.CallEnd | None = ...,
         idempotency_key: _builtins.str = ...,
+        payload_room: _builtins.int | None = ...,
+        state_room: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["call_end", b"call_end", "context", b"context", "payload", b"payload", "time_left", b"time_left"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_payload_room", b"_payload_room", "_state_room", b"_state_room", "call_end", b"call_end", "context", b"context", "payload", b"payload", "payload_room", b"payload_room", "state_room", b"state_room", "time_left", b"time_left"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["call_end", b"call_end", "call_id", b"call_id", "context", b"context", "hook_type", b"hook_type", "idempotency_key", b"idempotency_key", "payload", b"payload", "steps", b"steps", "time_left", b"time_left"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_payload_room", b"_payload_room", "_state_room", b"_state_room", "call_end", b"call_end", "call_id", b"call_id", "context", b"context", "hook_type", b"hook_type", "idempotency_key", b"idempotency_key", "payload", b"payload", "payload_room", b"payload_room", "state_room", b"state_room", "steps", b"steps", "time_left", b"time_left"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__payload_room: _TypeAlias = _typing.Literal["payload_room"]  # noqa: Y015
+    _WhichOneofArgType__payload_room: _TypeAlias = _typing.Literal["_payload_room", b"_payload_room"]  # noqa: Y015
+    _WhichOneofReturnType__state_room: _TypeAlias = _typing.Literal["state_room"]  # noqa: Y015
+    _WhichOneofArgType__state_room: _TypeAlias = _typing.Literal["_state_room", b"_state_room"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__payload_room) -> _WhichOneofReturnType__payload_room | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__state_room) -> _WhichOneofReturnType__state_room | None: ...
 
 Global___RunRequest: _TypeAlias = RunRequest  # noqa: Y015
 
@@ -540,7 +562,9 @@ class Notice(_message.Message):
     """A stable name: `HOOKS_ACTIVE` (every live list holder knows this worker's
     hooks, or its lease ran out), `FIELDS_REJECTED`, `BLOCK_SUPPRESSED`,
     `PATCH_DISCARDED`, `ANSWER_MALFORMED`, `DOWNGRADE_REFUSED`, `LATE_ANSWER`,
-    `EXTENSION_CUT` (less time, or none, was granted than the hook asked for).
+    `EXTENSION_CUT` (less time, or none, was granted than the hook asked for),
+    `REGISTRATION_REFUSED` (a sidecar that dialled does not accept the worker;
+    it ends the stream, and dials again).
     """
     hook: _builtins.str
     """The hook it is about; empty for the worker."""
@@ -586,6 +610,7 @@ class EventFrame(_message.Message):
     END_FIELD_NUMBER: _builtins.int
     GOODBYE_FIELD_NUMBER: _builtins.int
     MANIFEST_FIELD_NUMBER: _builtins.int
+    NEED_FIELD_NUMBER: _builtins.int
     id: _builtins.int
     """The run this is about. 0 for `hello` and `goodbye`."""
     seq: _builtins.int
@@ -622,6 +647,10 @@ class EventFrame(_message.Message):
     def manifest(self) -> _hook_pb2.WorkerManifest:
         """A new manifest for this stream, in place of the one before."""
 
+    @_builtins.property
+    def need(self) -> _payload_pb2.NeedContent:
+        """A run builds on content that is not known here; please send it whole."""
+
     def __init__(
         self,
         *,
@@ -636,12 +665,13 @@ class EventFrame(_message.Message):
         end: Global___RunEnd | None = ...,
         goodbye: Global___Goodbye | None = ...,
         manifest: _hook_pb2.WorkerManifest | None = ...,
+        need: _payload_pb2.NeedContent | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "end", b"end", "extend", b"extend", "goodbye", b"goodbye", "hello", b"hello", "manifest", b"manifest", "part", b"part", "result", b"result", "started", b"started"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "end", b"end", "extend", b"extend", "goodbye", b"goodbye", "hello", b"hello", "manifest", b"manifest", "need", b"need", "part", b"part", "result", b"result", "started", b"started"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "end", b"end", "extend", b"extend", "goodbye", b"goodbye", "hello", b"hello", "id", b"id", "manifest", b"manifest", "more", b"more", "part", b"part", "result", b"result", "seq", b"seq", "started", b"started"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "end", b"end", "extend", b"extend", "goodbye", b"goodbye", "hello", b"hello", "id", b"id", "manifest", b"manifest", "more", b"more", "need", b"need", "part", b"part", "result", b"result", "seq", b"seq", "started", b"started"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["hello", "result", "part", "started", "extend", "end", "goodbye", "manifest"]  # noqa: Y015
+    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["hello", "result", "part", "started", "extend", "end", "goodbye", "manifest", "need"]  # noqa: Y015
     _WhichOneofArgType_body: _TypeAlias = _typing.Literal["body", b"body"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_body) -> _WhichOneofReturnType_body | None: ...
 

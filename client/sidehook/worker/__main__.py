@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
 from sidehook._errors import DefinitionError
+from sidehook._process import at_rest, before_grpc
+from sidehook._tuning import SETTINGS, Tuning
 
 EXIT_USAGE = 64
 """The worker was asked for something that cannot be: hooks, names, addresses, manifest."""
@@ -21,8 +24,8 @@ _TLS = ("ca", "certificate", "key", "server_name")
 
 _LEVELS = ("debug", "info", "warning", "error")
 
-# Measured: gRPC's own event engine makes a stream's round trip half as slow again.
-_FASTER_GRPC = "-event_engine_client,-event_engine_listener"
+
+_log = logging.getLogger("sidehook.worker")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -39,33 +42,60 @@ def main(argv: Sequence[str] | None = None) -> int:
     `argv` are the arguments without the program's name, the process's own when None.
     """
     options = _parser().parse_args(argv)
+    if os.getpid() == 1:
+        # A container's first process ignores every signal that it has not asked for. One that is
+        # told to stop while it still imports ends at once, before it serves anything.
+        signal.signal(signal.SIGTERM, lambda number, _: os._exit(128 + number))
     logging.basicConfig(
         level=options.log_level.upper(),
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
         stream=sys.stderr,
     )
-    os.environ.setdefault("GRPC_EXPERIMENTS", _FASTER_GRPC)
-    # Only now: gRPC reads that variable when it is imported.
+    tuning = Tuning(**{name: name not in options.no_tuning for name in SETTINGS})
+    experiments = before_grpc(tuning, os.environ)
+    # Only now: gRPC is imported with them.
     from sidehook._tls import Tls
     from sidehook.worker._errors import UnknownProtocolError, WorkerError
-    from sidehook.worker._lifecycle import serve, worker_name
+    from sidehook.worker._lifecycle import (
+        aio_serve,
+        announce,
+        new_loop,
+        run_until_told,
+        worker_name,
+    )
 
     # As when Python runs a script there: modules named on the command line are found.
     sys.path.insert(0, os.getcwd())
     tls = {name: value for name in _TLS if (value := getattr(options, f"tls_{name}")) is not None}
     try:
         name = worker_name(options.source) if options.name is None else options.name
-        serve(
-            *_items(options),
-            attach=options.attach,
-            listen=options.listen,
-            name=name,
-            instance=options.instance,
-            tenant=options.tenant,
-            token_file=options.token_file,
-            tls=Tls(**tls) if tls else None,
-            max_threads=options.threads,
-            grace=options.grace,
+        items = _items(options)
+
+        def ready(line: str) -> None:
+            told = at_rest(tuning)
+            _log.info(
+                "process_tuned grpc_experiments=%s %s",
+                experiments,
+                " ".join(f"{name}={value}" for name, value in told.items()),
+            )
+            announce(line)
+
+        run_until_told(
+            lambda stop: aio_serve(
+                *items,
+                attach=options.attach,
+                listen=options.listen,
+                name=name,
+                instance=options.instance,
+                tenant=options.tenant,
+                token_file=options.token_file,
+                tls=Tls(**tls) if tls else None,
+                max_threads=options.threads,
+                grace=options.grace,
+                stop=stop,
+                on_ready=ready,
+            ),
+            new_loop() if tuning.uvloop else None,
         )
     except UnknownProtocolError as error:
         return _fail(EXIT_PROTOCOL, error)
@@ -144,6 +174,14 @@ def _parser() -> argparse.ArgumentParser:
         default=10.0,
         metavar="SECONDS",
         help="how long runs may go on after SIGTERM (default: 10)",
+    )
+    parser.add_argument(
+        "--no-tuning",
+        action="append",
+        default=[],
+        choices=SETTINGS,
+        metavar="SETTING",
+        help=f"leave the process as it is in this: {', '.join(SETTINGS)}; may be repeated",
     )
     parser.add_argument("--log-level", choices=_LEVELS, default="info", help="default: info")
     return parser

@@ -37,22 +37,23 @@ def checked(hook: Hook, returned: object) -> HookAnswer:
     )
 
 
-def with_state(hook: Hook, context: Context, answer: HookAnswer) -> HookResult:
+def with_state(hook: Hook, context: Context, answer: HookAnswer, *, index: int = 0) -> HookResult:
     """Add what the handler staged to its answer; a failure keeps no state."""
     if isinstance(answer, HookFailure):
-        return HookResult(answer=answer)
+        return HookResult(answer=answer, index=index)
     try:
         state = context.state.staged()
-        return HookResult(answer=answer, state=state, annotations=context.annotations)
+        return HookResult(answer=answer, index=index, state=state, annotations=context.annotations)
     except EncodeError as error:
         _log.exception("state_not_encodable hook=%s call_id=%s", hook.spec.name, context.call_id)
         return HookResult(
+            index=index,
             answer=HookFailure(
                 failure_class=FailureClass.MALFORMED,
                 code=type(error).__qualname__,
                 message=f"{hook.spec.name} staged state that JSON cannot carry; "
                 "the worker's log says which",
-            )
+            ),
         )
 
 
@@ -86,8 +87,7 @@ def not_one_hook(count: int) -> HookFailure:
     return HookFailure(
         failure_class=FailureClass.MALFORMED,
         code="NOT_ONE_HOOK",
-        message=f"the run names {count} hooks; this worker takes exactly one in a run, "
-        "it does not declare fused_runs",
+        message=f"the run names {count} hooks; a run that is not on a stream is of exactly one",
     )
 
 

@@ -16,7 +16,7 @@ from sidehook._manifest import Limits
 from sidehook._rpc import Rpc, RpcEndedError
 from sidehook._tls import Tls
 from sidehook._tls_credentials import channel_credentials, channel_options
-from sidehook.worker._credentials import bearer
+from sidehook._token import bearer
 from sidehook.worker._dispatch import Dispatcher
 from sidehook.worker._errors import DisconnectedError, RefusedError, WorkerError
 from sidehook.worker._runs import RunsStats
@@ -153,6 +153,9 @@ class AttachSession:
     async def _close(self) -> None:
         self._rpc.cancel()
         await self._stream.__aexit__(None, None, None)
+        # gRPC keeps the connection for as long as anybody has the call, and this session and
+        # its stream know each other: else it would stay until the garbage is collected.
+        del self._rpc
 
     async def _read(self) -> bytes | None:
         try:

@@ -169,26 +169,32 @@ class Context:
         cancellation: Cancellation,
         *,
         ask_for_time: Callable[[float], None] | None = None,
+        state: Mapping[str, bytes] | None = None,
+        time_left: float | None = None,
     ) -> None:
+        """In a run of several hooks, `state` and `time_left` are as they are at this one's turn."""
         who = request.context
         self.call_id = request.call_id
         self.request_id = who.request_id
         self.session_id = who.session_id
         self.tenant = who.tenant
         self.user = who.user
-        self.labels = who.labels
+        # A copy: what a handler does with it is nobody else's business.
+        self.labels = dict(who.labels)
         self.scopes = who.scopes
         self.hook_type = request.hook_type
         self.hook = run.hook
         self.mode = run.mode
         now = time.monotonic()
-        self.deadline = now + min(request.time_left, run.timeout)
-        self._latest = now + request.time_left
+        left = request.time_left if time_left is None else time_left
+        self.deadline = now + min(left, run.timeout)
+        self._latest = now + left
         self._ask_for_time = ask_for_time
         self.annotations: dict[str, str] = {}
-        self.state = State(who.state)
+        self.state = State(who.state if state is None else state)
         self.call_end = request.call_end
-        self.idempotency_key = request.idempotency_key
+        key = request.idempotency_key
+        self.idempotency_key = key + run.hook if request.is_fused else key
         self._cancellation = cancellation
         self._log: logging.LoggerAdapter[logging.Logger] | None = None
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from sidehook._client_target import is_local
 from sidehook._tls import Tls, TlsError
 from sidehook._tls_files import read_files
+from sidehook._token import TokenError, bearer, read_token
 from sidehook.worker._errors import AddressError, CredentialsError
 
 
@@ -45,20 +46,10 @@ class Credentials:
 
     def read_token(self) -> str | None:
         """Return the token, None when there is none. Raises CredentialsError."""
-        if self.token_file is not None:
-            try:
-                text = self.token_file.read_text()
-            except (OSError, UnicodeDecodeError) as error:
-                raise CredentialsError(
-                    f"the token file {self.token_file} cannot be read ({error}); name one that can"
-                ) from error
-            return _checked(text.strip(), f"the token file {self.token_file}")
-        return None if self.token is None else _checked(self.token, "the token")
-
-
-def bearer(token: str) -> tuple[tuple[str, str], ...]:
-    """Return the metadata that shows a token."""
-    return (("authorization", f"Bearer {token}"),)
+        try:
+            return read_token(self.token, self.token_file)
+        except TokenError as error:
+            raise CredentialsError(str(error)) from error
 
 
 def check_files(tls: Tls, *, listens: bool) -> None:
@@ -68,15 +59,3 @@ def check_files(tls: Tls, *, listens: bool) -> None:
     except TlsError as error:
         problems = "\n  ".join(error.problems)
         raise CredentialsError(f"TLS cannot be spoken:\n  {problems}") from error
-
-
-def _checked(token: str, where: str) -> str:
-    """Return a token that a header can carry."""
-    if not token:
-        raise CredentialsError(f"{where} is empty; put the worker's token there")
-    if not all("!" <= character <= "~" for character in token):
-        raise CredentialsError(
-            f"{where} has spaces or characters outside of ASCII; use printable ASCII, such as "
-            "`openssl rand -hex 32` makes"
-        )
-    return token

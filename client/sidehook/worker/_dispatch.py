@@ -6,17 +6,21 @@ Knows nothing of streams and sockets. Whoever drives it decides when a run is ca
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import os
 import re
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib import metadata
 from typing import cast
 
+from sidehook._call import Fields
 from sidehook._errors import DefinitionError
-from sidehook._hello import SPLIT_FRAMES
+from sidehook._hello import CONTINUATIONS, FUSED_RUNS, SPLIT_FRAMES
 from sidehook._manifest import HookSpec, Limits, WorkerManifest
+from sidehook._mux import LARGEST_BATCH_BYTES
 from sidehook._payload import Payload
 from sidehook._run import HookAnswer, HookFailure, HookResult, RunRequest
 from sidehook._types import FailureClass
@@ -24,9 +28,10 @@ from sidehook.views import VIEWS
 from sidehook.worker._answers import checked, not_one_hook, overloaded, raised, with_state
 from sidehook.worker._collect import Hook, Item, collect
 from sidehook.worker._context import Cancellation, Context
+from sidehook.worker._fused import FusedRun, Outlet, Turn
 from sidehook.worker._threads import DEFAULT_MAX_THREADS, PoolFullError, Threads
 
-CAPABILITIES = frozenset({SPLIT_FRAMES})
+CAPABILITIES = frozenset({CONTINUATIONS, FUSED_RUNS, SPLIT_FRAMES})
 """What this library can do beyond the base contract."""
 
 _WORKER_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
@@ -68,7 +73,7 @@ class Dispatcher:
             instance=f"{socket.gethostname()}:{os.getpid()}" if instance is None else instance,
             hooks=(),
             capabilities=CAPABILITIES,
-            limits=Limits() if limits is None else limits,
+            limits=Limits(max_batch_bytes=LARGEST_BATCH_BYTES) if limits is None else limits,
             sdk=f"sidehook-python/{metadata.version('sidehook')}",
             tenant=tenant,
         )
@@ -131,12 +136,48 @@ class Dispatcher:
             ask_for_time=None if on_extend is None else _from_any_thread(on_extend),
         )
         started = on_started or _ignore
-        payload = _payload_for(hook.spec, request)
+        payload = _payload_for(hook.spec, request.hook_type, request.fields)
         if hook.is_async:
             answer = await _run_coroutine(hook, payload, context, started)
         else:
-            answer = await self._run_blocking(hook, payload, context, started, cancellation)
+            begin = partial(_call_soon, started)
+            answer = await self._run_blocking(hook, payload, context, begin, cancellation)
         return with_state(hook, context, answer)
+
+    def fused(self, request: RunRequest, outlet: Outlet) -> FusedRun:
+        """Return what runs the several hooks of `request`; `outlet` is told what comes of it."""
+        return FusedRun(request, self.worker, self._call, outlet)
+
+    async def _call(self, turn: Turn, outlet: Outlet) -> HookResult:
+        """Call one hook of a run of several."""
+        request, run, index = turn.request, turn.run, turn.index
+        hook = self._hooks.get(run.hook)
+        if hook is None or hook.spec.hook_type != request.hook_type:
+            return HookResult(answer=self._not_served(run.hook, request.hook_type), index=index)
+        cancellation = Cancellation(asyncio.current_task())
+        context = Context(
+            request,
+            run,
+            cancellation,
+            ask_for_time=_from_any_thread(partial(_extend, outlet, index)),
+            state=turn.state,
+            time_left=turn.time_left,
+        )
+        payload = _payload_for(hook.spec, request.hook_type, turn.fields)
+        # The sidecar sends again what was not started, which only some hooks bear.
+        is_told_first = not (turn.is_first or hook.spec.idempotent)
+        if not hook.is_async:
+            begin = partial(_tell_from_thread if is_told_first else _say_from_thread, outlet, index)
+            answer = await self._run_blocking(hook, payload, context, begin, cancellation)
+        elif is_told_first:
+            await _tell(outlet, index)
+            answer = await _run_coroutine(hook, payload, context, _ignore)
+        else:
+            # The result of a hook that answers at once says well enough that it was called.
+            soon = asyncio.get_running_loop().call_soon(outlet.started, index)
+            answer = await _run_coroutine(hook, payload, context, _ignore)
+            soon.cancel()
+        return with_state(hook, context, answer, index=index)
 
     def close(self) -> None:
         """Let idle threads end. Blocking handlers that still run are left alone. Idempotent."""
@@ -147,9 +188,10 @@ class Dispatcher:
         hook: Hook,
         payload: Payload,
         context: Context,
-        started: Callable[[], None],
+        begin: Callable[[asyncio.AbstractEventLoop, float], None],
         cancellation: Cancellation,
     ) -> HookAnswer:
+        """Call a blocking handler in a thread; `begin` is called there before it."""
         loop = asyncio.get_running_loop()
 
         def call() -> HookAnswer:
@@ -157,7 +199,12 @@ class Dispatcher:
                 return overloaded(
                     hook, "EXPIRED_IN_QUEUE", "its time ran out before a thread was free"
                 )
-            loop.call_soon_threadsafe(started)
+            try:
+                begin(loop, context.time_left())
+            except (TimeoutError, concurrent.futures.CancelledError):
+                return overloaded(
+                    hook, "SIDECAR_SLOW", "the sidecar did not read that it is about to be"
+                )
             return _call_blocking(hook, payload, context)
 
         try:
@@ -191,6 +238,34 @@ def check_worker_name(name: str) -> str:
     return name
 
 
+def _call_soon(
+    started: Callable[[], None], loop: asyncio.AbstractEventLoop, time_left: float
+) -> None:
+    loop.call_soon_threadsafe(started)
+
+
+def _say_from_thread(
+    outlet: Outlet, index: int, loop: asyncio.AbstractEventLoop, time_left: float
+) -> None:
+    loop.call_soon_threadsafe(outlet.started, index)
+
+
+def _tell_from_thread(
+    outlet: Outlet, index: int, loop: asyncio.AbstractEventLoop, time_left: float
+) -> None:
+    asyncio.run_coroutine_threadsafe(_tell(outlet, index), loop).result(time_left)
+
+
+async def _tell(outlet: Outlet, index: int) -> None:
+    """Say that a hook is about to be called, and wait until that has left."""
+    outlet.started(index)
+    await outlet.flush()
+
+
+def _extend(outlet: Outlet, index: int, seconds: float) -> None:
+    outlet.extend(seconds, index)
+
+
 def _from_any_thread(callback: Callable[[float], None]) -> Callable[[float], None]:
     loop = asyncio.get_running_loop()
     return lambda seconds: _on_loop(loop, callback, seconds)
@@ -210,11 +285,10 @@ def _ignore() -> None:
     """Nobody wants to know that a hook started."""
 
 
-def _payload_for(spec: HookSpec, request: RunRequest) -> Payload:
-    fields = request.fields
+def _payload_for(spec: HookSpec, hook_type: str, fields: Fields) -> Payload:
     if spec.fields is not None:
         fields = {name: fields[name] for name in spec.fields if name in fields}
-    return VIEWS.get(request.hook_type, Payload)(fields)
+    return VIEWS.get(hook_type, Payload)(fields)
 
 
 async def _run_coroutine(

@@ -7,10 +7,11 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from sidehook._errors import DefinitionError
 from sidehook._tls import Tls
@@ -126,11 +127,8 @@ def serve(
     The parameters and errors are those of `aio_serve`. Runs a loop of its own, on uvloop
     where that is installed. Outside the main thread it hears no signals.
     """
-
-    async def main() -> None:
-        stop = asyncio.Event()
-        _hear_signals(stop)
-        await aio_serve(
+    run_until_told(
+        lambda stop: aio_serve(
             *items,
             attach=attach,
             listen=listen,
@@ -143,9 +141,23 @@ def serve(
             max_threads=max_threads,
             grace=grace,
             stop=stop,
-        )
+        ),
+        new_loop(),
+    )
 
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner, suppress(asyncio.CancelledError):
+
+def run_until_told(
+    serving: Callable[[asyncio.Event], Coroutine[Any, Any, None]],
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] | None,
+) -> None:
+    """Run what serves until a signal sets the event that it is given, on a loop of its own."""
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        _hear_signals(stop)
+        await serving(stop)
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner, suppress(asyncio.CancelledError):
         runner.run(main())
 
 
@@ -214,7 +226,8 @@ def _hear_signals(stop: asyncio.Event) -> None:
         loop.add_signal_handler(number, hear)
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+def new_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """What makes a loop of uvloop's, None where that is not installed."""
     try:
         import uvloop
     except ImportError:

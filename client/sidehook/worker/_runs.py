@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 
 from sidehook import _wire
-from sidehook._errors import MalformedError
+from sidehook._continuations import Received, UnknownItemsError
+from sidehook._errors import EncodeError, MalformedError
 from sidehook._frames import (
     EventTag,
     Frame,
@@ -17,8 +18,7 @@ from sidehook._frames import (
     Joiner,
     JoinerFullError,
     RunTag,
-    decode_frame,
-    unpack,
+    read_batch,
 )
 from sidehook._hello import SPLIT_FRAMES, SidecarHello
 from sidehook._manifest import PROTOCOL_VERSION
@@ -27,11 +27,13 @@ from sidehook._run import HookFailure, HookResult, Notice, RunRequest
 from sidehook._types import FailureClass
 from sidehook.worker._dispatch import Dispatcher
 from sidehook.worker._errors import DisconnectedError, UnknownProtocolError
+from sidehook.worker._fused import FusedRun
 
 HOOKS_ACTIVE = "HOOKS_ACTIVE"
 """The notice that every application knows this worker's hooks."""
 
 _CANCEL_SECONDS = 1.0
+_INTERNAL = ("INTERNAL", "the worker's own code failed")
 
 _log = logging.getLogger("sidehook.worker")
 
@@ -48,17 +50,23 @@ class RunsStats:
 class Runs:
     """Takes the sidecar's frames and puts the worker's into `outbox`.
 
-    Every run is a task of its own, owned here. `greeted` is set once the sidecar's hello
+    Every run is a task of its own, owned here. `flush` returns once what is in the outbox was
+    written. `greeted` is set once the sidecar's hello
     is there, `active` once it says that every application knows the hooks.
     """
 
-    def __init__(self, dispatcher: Dispatcher, outbox: Outbox) -> None:
+    def __init__(
+        self, dispatcher: Dispatcher, outbox: Outbox, flush: Callable[[], Awaitable[None]]
+    ) -> None:
         limits = dispatcher.limits
+        self.flush = flush
         self._dispatcher = dispatcher
         self._outbox = outbox
         self._joiner = Joiner(limits.max_message_bytes, limits.max_in_flight)
         self._max_in_flight = limits.max_in_flight
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._fused: dict[int, FusedRun] = {}
+        self._received = Received()
         self._cancelled: set[int] = set()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -89,13 +97,15 @@ class Runs:
         Raises UnknownProtocolError and DisconnectedError for a stream that begins wrongly.
         """
         try:
-            frames = unpack(batch)
+            frames = read_batch(batch)
         except FrameError as error:
             self._count_bad(error)
             return
-        for octets in frames:
+        for read in frames:
             try:
-                frame = self._joiner.feed(decode_frame(octets))
+                if isinstance(read, FrameError):
+                    raise read
+                frame = self._joiner.feed(read)
             except FrameError as error:
                 self._refuse(error)
                 continue
@@ -172,7 +182,10 @@ class Runs:
             self._dropped += 1
             return
         try:
-            request = _wire.decode_run(frame.body)
+            request = _wire.decode_run(frame.body, self._received)
+        except UnknownItemsError as error:
+            self._put(frame.id, EventTag.NEED, _wire.encode_need(error.field))
+            return
         except MalformedError as error:
             self._count_bad(error)
             self._fail(frame.id, FailureClass.RAISED, "MALFORMED_RUN", str(error))
@@ -187,7 +200,13 @@ class Runs:
             return
         self._taken += 1
         self._idle.clear()
-        task = asyncio.get_running_loop().create_task(self._serve(frame.id, request))
+        if request.is_fused:
+            fused = self._dispatcher.fused(request, _Outlet(self, frame.id))
+            self._fused[frame.id] = fused
+            serve = self._serve_fused(frame.id, fused)
+        else:
+            serve = self._serve(frame.id, request)
+        task = asyncio.get_running_loop().create_task(serve)
         self._tasks[frame.id] = task
         # Not in the coroutine: one that is cancelled before its first step never runs at all.
         task.add_done_callback(partial(self._ended, frame.id))
@@ -195,19 +214,28 @@ class Runs:
     async def _serve(self, run: int, request: RunRequest) -> None:
         result = await self._dispatcher.run(
             request,
-            on_started=partial(self._started, run),
-            on_extend=partial(self._extend, run),
+            on_started=partial(self.started, run),
+            on_extend=partial(self.extend, run),
         )
         if run not in self._cancelled:
-            self._answer(run, result)
+            self.answer(run, result)
+            # With the result, so that both leave in one stream message.
+            self._put(run, EventTag.END)
 
-    def _started(self, run: int) -> None:
-        if run in self._tasks and run not in self._cancelled:
-            self._put(run, EventTag.STARTED)
+    async def _serve_fused(self, run: int, fused: FusedRun) -> None:
+        await fused.serve()
+        if run not in self._cancelled:
+            self._put(run, EventTag.END)
 
-    def _extend(self, run: int, seconds: float) -> None:
+    def started(self, run: int, index: int = 0) -> None:
+        """Say that a hook of a run is about to be called."""
         if run in self._tasks and run not in self._cancelled:
-            self._put(run, EventTag.EXTEND, _wire.encode_extend(seconds))
+            self._put(run, EventTag.STARTED, _wire.encode_started(index) if index else b"")
+
+    def extend(self, run: int, seconds: float, index: int = 0) -> None:
+        """Say that a hook of a run asks for more time."""
+        if run in self._tasks and run not in self._cancelled:
+            self._put(run, EventTag.EXTEND, _wire.encode_extend(seconds, index))
 
     def _ended(self, run: int, task: asyncio.Task[None]) -> None:
         if run in self._cancelled:
@@ -215,27 +243,41 @@ class Runs:
             self._put(run, EventTag.END)
         elif not task.cancelled() and task.exception() is not None:
             _log.error("run_broke worker=%s", self._dispatcher.worker, exc_info=task.exception())
-            self._fail(run, FailureClass.RAISED, "INTERNAL", "the worker's own code failed")
+            self._fail(run, FailureClass.RAISED, *_INTERNAL)
         del self._tasks[run]
+        self._fused.pop(run, None)
         if not self._tasks:
             self._idle.set()
 
-    def _answer(self, run: int, result: HookResult) -> None:
+    def answer(self, run: int, result: HookResult) -> HookResult:
+        """Send what a hook of a run answered, or why that could not be sent; return which."""
         try:
             self._outbox.put(run, EventTag.RESULT, _wire.encode_result(result))
-            # With the result, so that both leave in one stream message.
-            self._outbox.put(run, EventTag.END)
         except MessageTooLargeError as error:
-            self._fail(run, FailureClass.MALFORMED, "ANSWER_TOO_LARGE", str(error))
+            failure = _failure(FailureClass.MALFORMED, "ANSWER_TOO_LARGE", str(error))
         except OutboxError as error:
-            self._fail(run, FailureClass.OVERLOADED, "SIDECAR_SLOW", str(error))
+            failure = _failure(FailureClass.OVERLOADED, "SIDECAR_SLOW", str(error))
+        except EncodeError as error:
+            _log.error("result_not_encodable worker=%s", self._dispatcher.worker, exc_info=error)
+            failure = _failure(FailureClass.RAISED, *_INTERNAL)
+        else:
+            return result
+        instead = HookResult(answer=failure, index=result.index)
+        self._put(run, EventTag.RESULT, _wire.encode_result(instead))
+        return instead
 
     def _cancel(self, frame: Frame) -> None:
+        index = _wire.decode_cancel_run(frame.body)
+        fused = self._fused.get(frame.id)
+        if index is not None and fused is not None:
+            if not fused.cancel(index):
+                self._dropped += 1
+            return
         self._joiner.drop(frame.id)
         self._outbox.cancel(frame.id)
         task = self._tasks.get(frame.id)
         # The only hook of a run has index 0, so naming it is naming the run.
-        if task is None or _wire.decode_cancel_run(frame.body) not in (None, 0):
+        if task is None or index not in (None, 0):
             self._dropped += 1
             return
         self._cancelled.add(frame.id)
@@ -259,7 +301,7 @@ class Runs:
         self._fail(error.id, failure_class, "MALFORMED_FRAME", str(error))
 
     def _fail(self, run: int, failure_class: FailureClass, code: str, message: str) -> None:
-        failure = HookFailure(failure_class=failure_class, code=code, message=message)
+        failure = _failure(failure_class, code, message)
         self._put(run, EventTag.RESULT, _wire.encode_result(HookResult(answer=failure)))
         self._put(run, EventTag.END)
 
@@ -275,6 +317,32 @@ class Runs:
     def _count_bad(self, error: MalformedError) -> None:
         self._bad += 1
         _log.warning("bad_frame worker=%s problem=%s", self._dispatcher.worker, error)
+
+
+class _Outlet:
+    """Where what is said about the hooks of one run goes."""
+
+    __slots__ = ("_run", "_runs")
+
+    def __init__(self, runs: Runs, run: int) -> None:
+        self._runs = runs
+        self._run = run
+
+    def started(self, index: int) -> None:
+        self._runs.started(self._run, index)
+
+    async def flush(self) -> None:
+        await self._runs.flush()
+
+    def extend(self, seconds: float, index: int) -> None:
+        self._runs.extend(self._run, seconds, index)
+
+    def result(self, result: HookResult) -> HookResult:
+        return self._runs.answer(self._run, result)
+
+
+def _failure(failure_class: FailureClass, code: str, message: str) -> HookFailure:
+    return HookFailure(failure_class=failure_class, code=code, message=message)
 
 
 def log_notice(notice: Notice) -> None:

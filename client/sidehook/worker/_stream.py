@@ -11,10 +11,13 @@ from typing import Self
 from sidehook import _wire
 from sidehook._frames import EventTag
 from sidehook._hello import SidecarHello, WorkerHello
-from sidehook._mux import Outbox, OutboxError, pump
+from sidehook._mux import DEFAULT_BATCH_BYTES, Outbox, OutboxError, pump
 from sidehook.worker._dispatch import Dispatcher
 from sidehook.worker._errors import DisconnectedError
 from sidehook.worker._runs import Runs
+
+# What of the bytes that wait leaves with the next message at least, if as many wait.
+_SURE_OF_A_BATCH = DEFAULT_BATCH_BYTES // 4
 
 
 class RunStream:
@@ -38,7 +41,10 @@ class RunStream:
         self._write = write
         self._scope_only = scope_only
         self._outbox = Outbox()
-        self.runs = Runs(dispatcher, self._outbox)
+        self._is_writing = False
+        self._written = 0
+        self._waiting: list[asyncio.Future[None]] = []
+        self.runs = Runs(dispatcher, self._outbox, self.flush)
         self._reader: asyncio.Task[None]
         self._writer: asyncio.Task[None]
 
@@ -59,6 +65,8 @@ class RunStream:
             task.cancel()
         await self.runs.cancel_all()
         await asyncio.gather(*tasks, return_exceptions=True)
+        # What a task ended with knows the frames that it went through, and they this stream.
+        del self._reader, self._writer
 
     def greet(self) -> None:
         """Introduce the worker."""
@@ -108,6 +116,15 @@ class RunStream:
         self._outbox.close()
         await asyncio.wait({self._writer}, timeout=1.0)
 
+    async def flush(self) -> None:
+        """Wait until what was put into the outbox before was written to the stream."""
+        batches = 1 + self._is_writing + self._outbox.pending_bytes // _SURE_OF_A_BATCH
+        until = self._written + batches
+        while self._written < until and (self._is_writing or self._outbox.pending_bytes):
+            written = asyncio.get_running_loop().create_future()
+            self._waiting.append(written)
+            await written
+
     async def _receive(self) -> None:
         try:
             while (batch := await self._read()) is not None:
@@ -117,4 +134,11 @@ class RunStream:
             self.runs.greeted.set()
 
     async def _send(self, batch: bytes) -> None:
+        self._is_writing = True
         await self._write(batch)
+        self._is_writing = False
+        self._written += 1
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            if not each.done():
+                each.set_result(None)

@@ -17,7 +17,7 @@ from sidehook_server.deadline import Budget
 from sidehook_server.modes import Schedule
 from sidehook_server.pipeline.model import CallSettings, PlannedHook
 from sidehook_server.pipeline.plan import Phase, Plan
-from sidehook_server.pipeline.requests import run_request
+from sidehook_server.pipeline.requests import alone, run_request
 from sidehook_server.pipeline.share import ObserverShare
 from sidehook_server.pipeline.state import CallState
 from sidehook_server.pipeline.turn import holds, left_out
@@ -196,8 +196,7 @@ class _Walk:
             call=self._request,
             fields=self._request.fields,
             state=self._state.seen_by(hook.worker),
-            writable=self._plan.writable,
-            timeout=timeout,
+            steps=alone(self._plan.segments[self._plan.hooks.index(hook)], timeout),
             time_left=self._budget.left(self.now),
         )
 

@@ -12,6 +12,12 @@ from enum import StrEnum
 
 from sidehook._call import CallContext, CallRequest
 from sidehook._catalogue import CATALOGUE
+from sidehook_server.advice.exposure import (
+    UNREACHED,
+    Exposure,
+    anybody_may_call,
+    readable_tokens,
+)
 from sidehook_server.advice.forecast import Turn, forecast, lets_go_on
 from sidehook_server.conditions import Condition, ConditionError
 from sidehook_server.modes import Schedule
@@ -36,11 +42,19 @@ class Code(StrEnum):
     """The hook decides nothing, by the operator's word."""
     SWALLOWED_BLOCK = "swallowed_block"
     """The application's framework swallows a block at this hook type."""
+    ANYBODY_MAY_CALL = "anybody_may_call"
+    """Other machines may call every hook type without showing who they are."""
+    READABLE_TOKEN = "readable_token"  # noqa: S105 - the name of a finding
+    """The tokens of callers can be read on their way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing to look at. `hook` is `worker/hook`, empty when it is about the whole type."""
+    """One thing to look at.
+
+    `hook` is `worker/hook`, empty when it is about the whole type; both are empty when it
+    is about the sidecar.
+    """
 
     code: Code
     hook_type: str
@@ -53,12 +67,30 @@ def lint(
     settings: CallSettings,
     *,
     scope_calls: Mapping[tuple[str, str], int] | None = None,
+    exposure: Exposure = UNREACHED,
 ) -> tuple[Finding, ...]:
-    """Every finding, by hook type and in plan order.
+    """Every finding: of the sidecar, then by hook type and in plan order.
 
     `scope_calls` counts the calls that named each scope since the sidecar started, None
-    when that is not known.
+    when that is not known. `exposure` says how applications come in.
     """
+    return (*_calling(exposure), *_planned(plans, settings, scope_calls))
+
+
+def _calling(exposure: Exposure) -> Iterator[Finding]:
+    for code, sentences in (
+        (Code.ANYBODY_MAY_CALL, anybody_may_call),
+        (Code.READABLE_TOKEN, readable_tokens),
+    ):
+        for text in sentences(exposure):
+            yield Finding(code=code, hook_type="", hook="", text=text)
+
+
+def _planned(
+    plans: Iterable[Plan],
+    settings: CallSettings,
+    scope_calls: Mapping[tuple[str, str], int] | None,
+) -> tuple[Finding, ...]:
     return tuple(
         finding
         for plan in plans

@@ -10,9 +10,7 @@ from typing import Annotated, Final
 import typer
 
 from sidehook_server.cli.exits import Exit
-
-DEFAULT_ADMIN_URL: Final = "http://127.0.0.1:9480"
-"""Where the admin port of a sidecar is when nothing else is said."""
+from sidehook_server.probe.admin_port import DEFAULT_ADMIN
 
 # What the library ends with; no command here does.
 _WRONG_USAGE: Final = 2
@@ -155,7 +153,7 @@ def retire(
 def status(
     *,
     as_json: _JSON = False,
-    admin: _ADMIN = DEFAULT_ADMIN_URL,
+    admin: _ADMIN = DEFAULT_ADMIN,
 ) -> None:
     """Show a running sidecar: its workers, and its hooks in the order in which they run.
 
@@ -183,7 +181,7 @@ def plan(
     ] = None,
     scope: Annotated[list[str] | None, typer.Option(help="A scope that the call names.")] = None,
     config: _CONFIG = None,
-    admin: _ADMIN = DEFAULT_ADMIN_URL,
+    admin: _ADMIN = DEFAULT_ADMIN,
     as_json: _JSON = False,
 ) -> None:
     """Show what a call would do: who runs, in which order, how long, and if it fails.
@@ -209,9 +207,7 @@ def plan(
 
 
 @app.command()
-def lint(
-    *, config: _CONFIG = None, admin: _ADMIN = DEFAULT_ADMIN_URL, as_json: _JSON = False
-) -> None:
+def lint(*, config: _CONFIG = None, admin: _ADMIN = DEFAULT_ADMIN, as_json: _JSON = False) -> None:
     """Name what should be looked at: dead conditions, guards that fail open, budgets too small.
 
     The exit code is 1 when there is anything.
@@ -224,15 +220,15 @@ def lint(
     )
 
 
-@app.command()
-def health(
-    admin: _ADMIN = DEFAULT_ADMIN_URL,
-    probe: Annotated[str, typer.Option(help="started, ready or live.")] = "ready",
-) -> None:
-    """Ask a running sidecar how it is; the exit code is 0 when it is well."""
-    from sidehook_server.cli.admin import ask_health
+@app.command(
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+    add_help_option=False,
+)
+def health(context: typer.Context) -> None:
+    """Ask a running sidecar how it is; the exit code is 0 when it is well, else 1."""
+    from sidehook_server.probe.command import main as ask
 
-    raise typer.Exit(ask_health(admin, probe))
+    raise typer.Exit(ask(context.args))
 
 
 @config_app.command("check")

@@ -1,12 +1,9 @@
-"""A running sidecar, asked over its admin port. Imports little: probes run this often."""
+"""A running sidecar, asked over its admin port."""
 
 from __future__ import annotations
 
-import sys
 from http.client import HTTPConnection, HTTPException
 from urllib.parse import urlsplit
-
-from sidehook_server.cli.exits import Exit
 
 _SECONDS = 5.0
 
@@ -31,14 +28,3 @@ def fetch(admin: str, path: str) -> tuple[int, bytes]:
             f"no sidecar answers at {admin} ({error}); start one with `sidehook serve`, or name "
             "its admin port with --admin"
         ) from error
-
-
-def ask_health(admin: str, probe: str) -> int:
-    """Print what the sidecar says of itself; return the exit code."""
-    try:
-        status, body = fetch(admin, f"/healthz/{probe}")
-    except NoSidecarError as error:
-        print(error, file=sys.stderr)
-        return Exit.UNAVAILABLE
-    print(body.decode(errors="replace").strip())
-    return Exit.OK if status == 200 else Exit.NO

@@ -15,7 +15,12 @@ from sidehook_server.cli.planned import Planned
 def show_findings(planned: Planned, *, as_json: bool) -> int:
     """Print every finding; the exit code says whether there are any."""
     plans = [planned.plans[name] for name in sorted(planned.plans)]
-    findings = lint(plans, planned.settings, scope_calls=planned.scope_calls)
+    findings = lint(
+        plans,
+        planned.settings,
+        scope_calls=planned.scope_calls,
+        exposure=planned.exposure,
+    )
     if as_json:
         rows = [
             {"code": it.code.value, "hook_type": it.hook_type, "hook": it.hook, "text": it.text}

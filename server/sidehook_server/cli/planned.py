@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import cast
 
 from sidehook._types import JSON
+from sidehook_server.advice.exposure import Exposure, exposure_from_view, exposure_of
 from sidehook_server.cli.admin import NoSidecarError, fetch
 from sidehook_server.cli.exits import Exit
 from sidehook_server.config.load import load_config
@@ -32,13 +33,15 @@ class NotReadableError(Exception):
 class Planned:
     """The plans by hook type. `instances` counts who serves a hook, by `worker/hook` and type.
 
-    `scope_calls` counts the calls in each scope, None when nothing runs.
+    `scope_calls` counts the calls in each scope, None when nothing runs. `exposure` says how
+    applications come in.
     """
 
     plans: Mapping[str, Plan]
     settings: CallSettings
     instances: Mapping[tuple[str, str], int]
     scope_calls: Mapping[tuple[str, str], int] | None
+    exposure: Exposure
 
     def plan(self, hook_type: str) -> Plan:
         """The plan of a type; without hooks when there is none."""
@@ -93,6 +96,7 @@ def planned_for(file: Path) -> Planned:
             for hook in plan.hooks
         },
         scope_calls=None,
+        exposure=exposure_of(config),
     )
 
 
@@ -126,4 +130,5 @@ def _of_state(state: _Object) -> Planned:
             (cast(str, each["tenant"]), cast(str, each["scope"])): cast(int, each["calls"])
             for each in cast(list[_Object], state["scope_calls"])
         },
+        exposure=exposure_from_view(cast(_Object, state["calling"])),
     )

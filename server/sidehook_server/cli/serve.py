@@ -7,8 +7,8 @@ import sys
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Final
 
+from sidehook._process import before_grpc
 from sidehook_server.cli.exits import Exit
 from sidehook_server.config.load import load
 from sidehook_server.config.problems import ConfigError
@@ -16,12 +16,6 @@ from sidehook_server.config.tree import Override
 from sidehook_server.errors import StartError, UnusableError
 from sidehook_server.ops.logs import configure_logs
 from sidehook_server.ops.manifest_store import StateError
-
-_FASTER_GRPC: Final = "-event_engine_client,-event_engine_listener"
-"""Measured: gRPC's own event engine makes a stream's round trip half as slow again.
-
-An experiment's switch: where a release of gRPC does not know it, it is ignored.
-"""
 
 
 def serve_sidecar(
@@ -44,12 +38,12 @@ def serve_sidecar(
         for problem in error.problems:
             print(problem, file=sys.stderr)
         return Exit.USAGE
-    # gRPC reads this when it is imported, and the rest of the sidecar imports gRPC.
-    os.environ.setdefault("GRPC_EXPERIMENTS", _FASTER_GRPC)
+    # The rest of the sidecar imports gRPC.
+    experiments = before_grpc(config.tuning, os.environ)
     from sidehook_server.app import run
 
     try:
-        return run(config, load=read)
+        return run(config, load=read, grpc_experiments=experiments)
     except UnusableError as error:
         print(f"sidehook serve: {error}", file=sys.stderr)
         return Exit.USAGE

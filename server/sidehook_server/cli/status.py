@@ -33,7 +33,8 @@ def show_status(admin: str, *, as_json: bool) -> int:
 
 
 def _is_well(state: _Object) -> bool:
-    return state["ready"] is True and not state["degraded"] and not state["circuits"]
+    wrong = ("degraded", "circuits", "refused")
+    return state["ready"] is True and not any(state[key] for key in wrong)
 
 
 def _show(out: Console, state: _Object) -> None:
@@ -49,6 +50,10 @@ def _show(out: Console, state: _Object) -> None:
         out.print(f"configuration refused: {problem}")
     for circuit in cast(list[_Object], state["circuits"]):
         out.print(f"circuit {circuit['state']}: {circuit['hook']} at {circuit['instance']}")
+    for refused in cast(list[_Object], state["refused"]):
+        for problem in cast(list[str], refused["problems"]):
+            who = f"worker {refused['worker']}" if refused["worker"] else "a worker"
+            out.print(f"refused: {who} at {refused['target']}: {refused['reason']}: {problem}")
     for sentence in cast(list[str], state["degraded"]):
         out.print(f"degraded: {sentence}")
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 
-from sidehook._catalogue import CATALOGUE
 from sidehook._types import Mode
+from sidehook_server.config.caller_checks import caller_problems
 from sidehook_server.config.certificates import certificate_problems
 from sidehook_server.config.kinds import socket_path_problem
 from sidehook_server.config.model import (
@@ -16,11 +16,10 @@ from sidehook_server.config.model import (
     HookConfig,
     JournalPayloads,
     Listen,
-    UndeclaredTypes,
     WorkerConfig,
 )
-from sidehook_server.config.naming import did_you_mean
 from sidehook_server.config.problems import Place, Problem
+from sidehook_server.config.type_names import undeclared
 from sidehook_server.modes import MODES
 
 
@@ -31,7 +30,7 @@ def check(
 
     `reads_certificates`: also what is wrong with the files that it names for TLS.
     """
-    for key, text in _found(config):
+    for key, text in _found(config, places):
         yield Problem(place_of(key, places, Place(source)), key, text)
     for key, text in certificate_problems(config) if reads_certificates else ():
         yield Problem(place_of(key, places, Place(source)), key, text)
@@ -44,7 +43,7 @@ def place_of(key: str, places: Mapping[str, Place], otherwise: Place) -> Place:
     return places.get(key, otherwise)
 
 
-def _found(config: Config) -> Iterator[tuple[str, str]]:
+def _found(config: Config, given: Container[str]) -> Iterator[tuple[str, str]]:
     yield from _sockets(config)
     yield from _addresses(config)
     yield from _times(config)
@@ -53,6 +52,7 @@ def _found(config: Config) -> Iterator[tuple[str, str]]:
     yield from _overload(config)
     for worker in config.workers.values():
         yield from _worker(worker, config)
+    yield from caller_problems(config, given)
 
 
 def _sockets(config: Config) -> Iterator[tuple[str, str]]:
@@ -123,7 +123,7 @@ def _decision_log(config: Config) -> Iterator[tuple[str, str]]:
         yield "decision_log.to", "`file` needs a path; add `path`, or write `to: stdout`"
     for show in log.show:
         path = f"decision_log.show[{show.hook_type}]"
-        yield from _declared(f"{path}.type", show.hook_type, config)
+        yield from undeclared(f"{path}.type", show.hook_type, config)
         if both := ", ".join(sorted(show.fields & show.hash)):
             yield f"{path}.hash", f"{both} stands in `fields` too; keep one of the two"
 
@@ -144,7 +144,7 @@ def _worker(worker: WorkerConfig, config: Config) -> Iterator[tuple[str, str]]:
     for key, text in (*_identity(worker, config.listen), *_dialling(worker)):
         yield f"{path}.{key}", text
     for hook_type in sorted(worker.types):
-        yield from _declared(f"{path}.types", hook_type, config)
+        yield from undeclared(f"{path}.types", hook_type, config)
     for hook in worker.hooks:
         yield from _hook(f"{path}.hooks[{hook.name}]", hook, worker, config)
 
@@ -195,7 +195,7 @@ def _hook(
     path: str, hook: HookConfig, worker: WorkerConfig, config: Config
 ) -> Iterator[tuple[str, str]]:
     if hook.hook_type is not None:
-        yield from _declared(f"{path}.type", hook.hook_type, config)
+        yield from undeclared(f"{path}.type", hook.hook_type, config)
     yield from _observing(path, hook)
     if not hook.required:
         return
@@ -231,11 +231,3 @@ def _observing(path: str, hook: HookConfig) -> Iterator[tuple[str, str]]:
             f"{path}.requires_final_payload",
             f"only sequential hooks may require the final payload, not {hook.mode}; remove it",
         )
-
-
-def _declared(key: str, hook_type: str, config: Config) -> Iterable[tuple[str, str]]:
-    known = [*CATALOGUE, *config.hook_types]
-    if hook_type in known or config.undeclared_types is UndeclaredTypes.ALLOW:
-        return ()
-    hint = did_you_mean(hook_type, map(str, known))
-    return ((key, f"hook type {hook_type!r} is not declared; add it to hook_types{hint}"),)

@@ -257,6 +257,11 @@ PRIORITY: Final = integer_kind("whole number", low=-naming.MAX_PRIORITY, high=na
 USER_ID: Final = integer_kind("user id", low=0, high=2**32 - 2)
 TOKEN_SHA256: Final = Kind("SHA-256 in hexadecimal digits", _digest)
 CERTIFICATE_NAME: Final = text_kind("DNS name, common name or URI", naming.certificate_problem)
+NAME_OF_CALLER: Final = text_kind("name", naming.caller_name_problem)
+TYPE_PATTERN: Final = text_kind("pattern", naming.type_pattern_problem)
+CALLER_CERTIFICATE: Final = text_kind(
+    "DNS name, common name or URI", naming.caller_certificate_problem
+)
 SHARE: Final = Kind("share, over 0 to 1", _share, lambda value: f"{value:g}")
 FILE_MODE: Final = Kind("file mode", _file_mode, _show_mode)
 PATH: Final = Kind("path", _path)

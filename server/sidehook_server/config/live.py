@@ -23,6 +23,7 @@ LIVE: Final = (
     "strict_scopes",
     "workers",
     "worker_sockets",
+    "callers",
     "limits.max_payload_bytes",
     "limits.max_state_bytes",
     "limits.max_in_flight",
@@ -35,6 +36,7 @@ LIVE: Final = (
     "overload",
     "breaker",
     "payload_on_block",
+    "fusion",
     "on_downgrade",
     "decision_log.texts",
     "decision_log.show",
@@ -53,6 +55,7 @@ RESTART: Final[Mapping[str, str]] = {
     "decision_log.keep": "the log is opened when the sidecar starts",
     "decision_log.endpoint": "the log is opened when the sidecar starts",
     "decision_log.queue": "the log is opened when the sidecar starts",
+    "tuning": "a process is set up when it starts",
 }
 """What is not, and why."""
 

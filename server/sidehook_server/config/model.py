@@ -14,6 +14,7 @@ from typing import Final
 
 from sidehook._manifest import ErrorPolicy
 from sidehook._tls import Tls
+from sidehook._tuning import Tuning
 from sidehook._types import Mode, OnRejected
 from sidehook_server.pipeline.breaker import BreakerSettings
 from sidehook_server.pipeline.load import LoadLimits
@@ -230,6 +231,33 @@ class WorkerConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallerConfig:
+    """Somebody who may call, and what.
+
+    Whoever calls is this caller when everything that is said of it is so: `uid`: a process
+    of this user; `token_sha256`: with the token of this digest; `certificate`: with a
+    certificate that names this, a URI that ends with `/*` for all below it; `unix_socket`:
+    over the Unix socket. `hook_types` are patterns; None: every type. `tenants` None: calls
+    for every tenant.
+    """
+
+    name: str
+    uid: int | None = None
+    token_sha256: str | None = None
+    certificate: str | None = None
+    unix_socket: bool = False
+    hook_types: frozenset[str] | None = None
+    tenants: frozenset[str] | None = None
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether anything is said of who it is."""
+        return self.unix_socket or any(
+            said is not None for said in (self.uid, self.token_sha256, self.certificate)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LimitsConfig:
     """How much of everything, at most."""
 
@@ -303,6 +331,7 @@ class Config:
     """Everything an operator can say. `source` names the file, empty for none.
 
     `digest` is the SHA-256 of the file's octets, as `sha256sum` prints it; empty for none.
+    `callers` None: whoever reaches an address for applications may call.
     """
 
     listen: Listen
@@ -313,13 +342,16 @@ class Config:
     strict_scopes: bool = False
     workers: Mapping[str, WorkerConfig] = field(default_factory=dict)
     worker_sockets: str | None = None
+    callers: tuple[CallerConfig, ...] | None = None
     limits: LimitsConfig = field(default_factory=LimitsConfig)
     detached: DetachedConfig = field(default_factory=DetachedConfig)
     overload: OverloadConfig = field(default_factory=OverloadConfig)
     breaker: BreakerSettings = field(default_factory=BreakerSettings)
     payload_on_block: bool = False
+    fusion: bool = True
     on_downgrade: OnDowngrade = OnDowngrade.REFUSE
     decision_log: DecisionLogConfig = field(default_factory=DecisionLogConfig)
+    tuning: Tuning = field(default_factory=Tuning)
     source: str = ""
     digest: str = ""
 
@@ -356,10 +388,19 @@ class Config:
         return self.dev or (choice or self.on_downgrade) is OnDowngrade.ACCEPT
 
     @property
+    def _names_with_tokens(self) -> Mapping[str, list[str]]:
+        """Who shows a token, by the address that it is shown to."""
+        return {
+            "tcp": sorted(it.name for it in self.callers or () if it.token_sha256 is not None),
+            "tcp_workers": sorted(
+                it.name for it in self.workers.values() if it.token_sha256 is not None
+            ),
+        }
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """What an operator is told at every start."""
         plain = self.listen.open_in_plain_text
-        tokens = sorted(it.name for it in self.workers.values() if it.token_sha256 is not None)
         return (
             *(
                 f"listen.{key} {address} is open to other machines without TLS, because "
@@ -371,14 +412,13 @@ class Config:
                 f"whoever reaches it can {_CAN[key]}; name their authority with "
                 "listen.tls.client_ca"
                 for key, address in self.listen.open_to_anybody.items()
+                if key != "tcp" or self.callers is None
             ),
             *(
-                (
-                    f"the tokens of {', '.join(tokens)} can be read by others when they are sent "
-                    f"to listen.tcp_workers {plain['tcp_workers']}: set listen.tls",
-                )
-                if tokens and "tcp_workers" in plain
-                else ()
+                f"the tokens of {', '.join(names)} can be read by others when they are sent "
+                f"to listen.{key} {plain[key]}: set listen.tls"
+                for key, names in self._names_with_tokens.items()
+                if names and key in plain
             ),
             *(
                 (

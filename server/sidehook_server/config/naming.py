@@ -21,6 +21,9 @@ MAX_HOOKS: Final = _manifest.MAX_HOOKS
 MAX_WORKERS: Final = 1000
 """How many names of workers are known at once."""
 
+MAX_TYPE: Final = 128
+"""How many characters the name of a hook type may have, and a pattern of such names."""
+
 MAX_TEXT: Final = 256
 """How many characters an instance's name, a scope or a tenant may have."""
 
@@ -29,6 +32,8 @@ MAX_SENTENCE: Final = 1024
 
 _WORKER = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _HOOK = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
+_PATTERN = re.compile(r"[A-Za-z0-9_.-]*\*?[A-Za-z0-9_.-]*")
+_BELOW = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/*]+/([^*]*/)?\*")
 _STATE_OF_ALL = "shared."
 
 
@@ -54,6 +59,18 @@ def hook_type_problem(name: str) -> str | None:
     return None if _WORKER.fullmatch(name) else "use 1 to 128 of letters, digits, '_', '-' and '.'"
 
 
+def caller_name_problem(name: str) -> str | None:
+    """What is wrong with a caller's name; None when nothing is."""
+    return hook_type_problem(name)
+
+
+def type_pattern_problem(pattern: str) -> str | None:
+    """What is wrong with a pattern of hook types; None when nothing is."""
+    if 0 < len(pattern) <= MAX_TYPE and _PATTERN.fullmatch(pattern):
+        return None
+    return "use 1 to 128 of letters, digits, '_', '-' and '.', and one '*' for any of them"
+
+
 def text_problem(text: str) -> str | None:
     """What is wrong with a scope, a tenant or an instance's name; None when nothing is."""
     if len(text) > MAX_TEXT:
@@ -68,6 +85,18 @@ def certificate_problem(text: str) -> str | None:
     if "*" in text:
         return "a name is taken as it stands, without wildcards; write the whole of it"
     return text_problem(text)
+
+
+def caller_certificate_problem(text: str) -> str | None:
+    """As `certificate_problem`; but a URI may end with `/*`, which stands for all below it."""
+    if _BELOW.fullmatch(text):
+        return text_problem(text)
+    if "*" in text:
+        return (
+            "only a URI may have a '*', alone behind its last '/' and not in place of its host: "
+            "spiffe://cluster.local/ns/chat/*"
+        )
+    return certificate_problem(text)
 
 
 def shown(name: str) -> str:

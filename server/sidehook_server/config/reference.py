@@ -59,6 +59,11 @@ workers:
           default: ignore
           malformed: fail
 
+callers:
+  - name: chat
+    unix_socket: true
+    hook_types: [component_*, invoice_pre_send]
+
 limits:
   max_payload_bytes: 4MiB
   default_budget: 5s
@@ -84,6 +89,7 @@ _VALUES = """\
 | target | `unix:///path/to/worker.sock`, `host:port`, `dns:///host:port` |
 | file mode | three octal digits, such as `0660` |
 | hook type, name | letters, digits, `_`, `-` and `.`, in a hook's name also `:`; at most 128 |
+| pattern | as a hook type, with at most one `*`, which stands for any characters |
 """
 
 

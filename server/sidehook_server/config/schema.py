@@ -9,9 +9,11 @@ from __future__ import annotations
 from typing import Final
 
 from sidehook_server.config import kinds
+from sidehook_server.config.keys_of_callers import CALLER
 from sidehook_server.config.keys_of_decision_log import DECISION_LOG
 from sidehook_server.config.keys_of_hooks import HOOK_TYPE, WORKER
 from sidehook_server.config.keys_of_listening import LISTEN, WORKER_SOCKETS
+from sidehook_server.config.keys_of_tuning import TUNING
 from sidehook_server.config.keys_of_work import BREAKER, DETACHED, LIMITS, OVERLOAD
 from sidehook_server.config.model import (
     Config,
@@ -56,6 +58,13 @@ CONFIG: Final = Section(
             "Workers that must be there, or that you have a word on.",
         ),
         Key("worker_sockets", WORKER_SOCKETS, "Workers found by their sockets."),
+        Key(
+            "callers",
+            ListOfSections(CALLER),
+            "Who may call which hook types, and for which tenants. Whoever is none of them may "
+            "call nothing: with an empty list nobody may.",
+            default="everybody who reaches an address for applications may call everything",
+        ),
         Key("limits", LIMITS, "How much of everything, at most."),
         Key(
             "detached",
@@ -81,6 +90,13 @@ CONFIG: Final = Section(
             "redacted them, failed or had no turn.",
         ),
         Key(
+            "fusion",
+            kinds.BOOLEAN,
+            "Consecutive hooks of one worker travel in one run, when the worker can take them: "
+            "[fusion.md](fusion.md). `false` sends every hook in a run of its own, to measure or "
+            "to debug.",
+        ),
+        Key(
             "on_downgrade",
             kinds.ON_DOWNGRADE,
             "What becomes of a manifest that weakens a hook: `refuse` keeps the old terms, "
@@ -90,6 +106,11 @@ CONFIG: Final = Section(
             "decision_log",
             DECISION_LOG,
             "A line of JSON for every call: [decision-log.md](decision-log.md).",
+        ),
+        Key(
+            "tuning",
+            TUNING,
+            "How the process is set up: [process-settings.md](process-settings.md).",
         ),
     ),
     Config,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from sidehook._call import CallFailure, CallRequest
+from sidehook._call import CallFailure, CallRequest, size_of
 from sidehook_server.dispatch.fair_share import Refusal
 from sidehook_server.dispatch.snapshot import Snapshot
-from sidehook_server.pipeline.answers import size_of
 
 MAX_LABELS = 64
 """Labels of one call, at most."""

@@ -72,6 +72,11 @@ class Breakers:
         watched = self._find(link, hook)
         return watched is not None and watched.breaker.keeps_away(now)
 
+    def is_closed(self, link: WorkerLink, hook: PlannedHook) -> bool:
+        """Whether nothing is held against this hook on this link, so that it needs no probe."""
+        watched = self._find(link, hook)
+        return watched is None or watched.breaker.state is BreakerState.CLOSED
+
     def succeeded(self, link: WorkerLink, hook: PlannedHook, ticket: int) -> None:
         """The run with this ticket was answered."""
         watched = self._find(link, hook)

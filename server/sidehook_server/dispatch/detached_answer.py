@@ -10,7 +10,7 @@ from sidehook._types import HookOutcome
 from sidehook_server.dispatch.attempt import Attempt
 from sidehook_server.dispatch.observer import Observer
 from sidehook_server.modes import MODES, rule_on
-from sidehook_server.pipeline.answers import failure_in
+from sidehook_server.pipeline.answers import failure_in, malformed
 from sidehook_server.pipeline.model import DetachedWork
 
 _log: Final = logging.getLogger("sidehook.dispatch")
@@ -26,6 +26,8 @@ def failure_in_answer(
 ) -> HookFailure | None:
     """The failure that the answer is. A block or a patch in it is reported and dropped."""
     failure = failure_in(result)
+    if result.index != 0:
+        failure = malformed(f"a result for hook {result.index} of a run with one hook")
     if failure is not None:
         return failure
     hook = work.hook

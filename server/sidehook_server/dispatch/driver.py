@@ -102,6 +102,10 @@ class CallDriver:
         """Time has passed."""
         self._feed(self._call.tick, now)
 
+    def run_shortened(self, attempt: Attempt, hooks: int) -> None:
+        """An instance takes only the first so many hooks of a run of this call."""
+        self._feed(self._call.shortened, attempt.run, hooks, self._services.clock.time())
+
     def run_sent(self, attempt: Attempt, link: WorkerLink) -> None:
         """A run of this call was handed to a link."""
         self._feed(self._call.sent, attempt.run, link.instance, tells_begin=link.tells_begin)
@@ -119,14 +123,14 @@ class CallDriver:
         """There is no room for a run of this call, which goes on without it."""
         self._feed(self._call.shed, attempt.run, failure, self._services.clock.time())
 
-    def run_begun(self, attempt: Attempt) -> None:
+    def run_begun(self, attempt: Attempt, index: int) -> None:
         """The hook of this call is called now."""
         if not self._finished:
-            self._call.begun(attempt.run)
+            self._call.begun(attempt.run, index)
 
-    def run_extended(self, attempt: Attempt, extra: float) -> None:
+    def run_extended(self, attempt: Attempt, extra: float, index: int) -> None:
         """A hook of this call asks for more time."""
-        self._feed(self._call.extended, attempt.run, extra, self._services.clock.time())
+        self._feed(self._call.extended, attempt.run, extra, self._services.clock.time(), index)
 
     def run_answered(self, attempt: Attempt, result: HookResult) -> None:
         """A hook of this call answered."""
@@ -134,7 +138,7 @@ class CallDriver:
         self._feed(self._call.answered, attempt.run, result, self._services.clock.time())
         if self._call.late_answers != late:
             self._services.observer.late_answer(attempt.hook.worker)
-        attempt.settle()
+        attempt.settle(result.index)
 
     @property
     def answer_by(self) -> float:
@@ -153,6 +157,18 @@ class CallDriver:
     def run_failed(self, attempt: Attempt, failure: HookFailure) -> None:
         """A hook of this call gave no answer and will not."""
         self._feed(self._call.failed, attempt.run, failure, self._services.clock.time())
+
+    def run_lost(self, attempt: Attempt, failure: HookFailure) -> None:
+        """The connection broke during a run of several hooks of this call."""
+        self._feed(self._call.lost, attempt.run, failure, self._services.clock.time())
+
+    def run_spoiled(self, attempt: Attempt, failure: HookFailure, index: int | None) -> None:
+        """An answer in a run of several hooks of this call cannot be read."""
+        self._feed(self._call.spoiled, attempt.run, failure, self._services.clock.time(), index)
+
+    def run_ended(self, attempt: Attempt) -> None:
+        """Nothing more comes for a run of several hooks of this call."""
+        self._feed(self._call.ran_out, attempt.run, self._services.clock.time())
 
     def _feed(
         self,
@@ -182,7 +198,7 @@ class CallDriver:
             case StartRun():
                 self._start_run(effect)
             case CancelRun():
-                self._cancel_run(effect.run)
+                self._cancel_run(effect)
             case Shed():
                 self._shed(effect.hook)
             case RunFailed():
@@ -206,17 +222,18 @@ class CallDriver:
             snapshot=self._snapshot,
             owner=self,
             services=self._services,
-            patient=self,
+            call=self,
+            riders=start.riders,
         )
         self._attempts[start.run] = attempt
         failure = attempt.begin()
         if failure is not None:
             self.run_failed(attempt, failure)
 
-    def _cancel_run(self, run: int) -> None:
-        attempt = self._attempts.get(run)
+    def _cancel_run(self, cancel: CancelRun) -> None:
+        attempt = self._attempts.get(cancel.run)
         if attempt is not None:
-            attempt.cancel()
+            attempt.cancel(cancel.index)
 
     def _resume(self, attempt: Attempt) -> list[Effect]:
         """Sends a run whose turn has come, unless its time is over already."""
@@ -237,13 +254,15 @@ class CallDriver:
     def _blame(self, failed: RunFailed) -> None:
         attempt = self._attempts.get(failed.run)
         if attempt is not None:
-            attempt.blame(failed.failure_class, opens_circuit=failed.opens_circuit)
+            attempt.blame(
+                failed.failure_class, opens_circuit=failed.opens_circuit, index=failed.index
+            )
 
     def _tell(self, tell: Tell) -> None:
-        for attempt in self._attempts.values():
-            link = attempt.link
-            if attempt.hook is tell.hook and link is not None and link.instance == tell.instance:
-                link.notify(tell.notice)
+        attempt = self._attempts.get(tell.run)
+        link = attempt.link if attempt is not None else None
+        if link is not None and link.instance == tell.instance:
+            link.notify(tell.notice)
 
     def _finish(self, answer: CallAnswer) -> None:
         if self._finished:
@@ -275,7 +294,12 @@ class CallDriver:
 
     def _broken_receipt(self) -> Receipt:
         """A line for every hook; what the call knew of them is not to be relied on."""
-        begun = {attempt.hook.path for attempt in self._attempts.values() if attempt.link}
+        begun = {
+            hook.path
+            for attempt in self._attempts.values()
+            if attempt.link
+            for hook in attempt.hooks
+        }
         lines = tuple(
             ReceiptLine(
                 hook=hook.name,

@@ -123,10 +123,10 @@ class DetachedEvent:
     def run_sent(self, attempt: Attempt, link: WorkerLink) -> None:
         """Nobody is waiting to hear of it."""
 
-    def run_begun(self, attempt: Attempt) -> None:
+    def run_begun(self, attempt: Attempt, index: int) -> None:
         """Nobody is waiting to hear of it."""
 
-    def run_extended(self, attempt: Attempt, extra: float) -> None:
+    def run_extended(self, attempt: Attempt, extra: float, index: int) -> None:
         """Its time is over when it is over: there is no budget that more could come from."""
 
     def run_answered(self, attempt: Attempt, result: HookResult) -> None:

@@ -13,30 +13,41 @@ from sidehook._run import HookFailure, HookResult, Notice, RunRequest
 
 
 class RunSink(Protocol):
-    """Takes what comes of one run: exactly one of `answered` and `failed` is called, once, or none.
+    """Takes what comes of one run, told apart by the index of each hook in it.
 
-    None is called after `RunHandle.cancel`. Nothing is ever called from within
-    `WorkerLink.send`, and nothing may raise.
+    Of a run of one hook exactly one of `answered` and `failed` is called, once, or none. Of
+    a run of several, `answered` or `spoiled` for each, in any order that the worker likes,
+    until `ended` or `failed`. None is called after `RunHandle.cancel`. Nothing is ever called
+    from within `WorkerLink.send`, and nothing may raise.
     """
 
-    def begun(self) -> None:
-        """The worker calls the hook. Only links that `tells_begin` say so."""
+    def begun(self, index: int = 0) -> None:
+        """The worker calls a hook. Only links that `tells_begin` say so."""
 
-    def extended(self, extra: float) -> None:
-        """The hook asks for so many seconds more."""
+    def extended(self, extra: float, index: int = 0) -> None:
+        """A hook asks for so many seconds more."""
 
     def answered(self, result: HookResult) -> None:
-        """The hook answered."""
+        """A hook answered."""
+
+    def spoiled(self, failure: HookFailure, index: int | None) -> None:
+        """An answer in a run of several hooks cannot be read; None: nor whose it is."""
+
+    def ended(self) -> None:
+        """Nothing more comes for a run of several hooks, some of which did not answer."""
 
     def failed(self, failure: HookFailure, *, sent: bool) -> None:
-        """No answer will come. `sent` False: the worker certainly never saw the run."""
+        """No answer will come any more. `sent` False: the worker certainly never saw the run."""
 
 
 class RunHandle(Protocol):
     """One run under way."""
 
-    def cancel(self) -> None:
-        """Tells the worker to stop, and forgets the sink. Safe to call twice or too late."""
+    def cancel(self, index: int | None = None) -> None:
+        """Tells the worker to stop, and forgets the sink. Safe to call twice or too late.
+
+        With an index only that hook of the run is stopped, and nothing more is told of it.
+        """
 
 
 class WorkerLink(Protocol):
@@ -57,6 +68,10 @@ class WorkerLink(Protocol):
     @property
     def tells_begin(self) -> bool:
         """Whether the worker says when it calls a hook; until then its run waits there."""
+
+    @property
+    def fuses(self) -> bool:
+        """Whether the worker takes several hooks in one run."""
 
     @property
     def max_in_flight(self) -> int:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from sidehook._call import size_of
 from sidehook._run import RunRequest
-from sidehook_server.pipeline.answers import size_of
 
 
 class Room:

@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 from sidehook._errors import MalformedError
 from sidehook._manifest import ErrorPolicy, HookSpec
 from sidehook._types import JSON, FailureClass, Mode, OnError, OnRejected
+from sidehook_server.config.conditions import condition_problem
 from sidehook_server.registry.effects import KeptHook, KeptWorker
 
 FORMAT: Final = 1
@@ -96,6 +97,12 @@ def _parse_hook(value: JSON) -> KeptHook:
     )
     tenant = hook.optional("tenant", _text)
     hook.close()
+    # Another release of the sidecar, which knew another language, may have accepted it.
+    if problem := condition_problem(spec.condition or ""):
+        raise MalformedError(
+            f"hook {spec.name!r} for {spec.hook_type!r}",
+            f"this sidecar does not take its condition: {problem}; write one there that it takes",
+        )
     return KeptHook(spec, tenant or "")
 
 

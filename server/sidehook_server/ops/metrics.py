@@ -6,31 +6,28 @@ client sends as a name is counted under `other`, so that nobody can make series 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Collection, Iterator
 from typing import Final
 
 from prometheus_client import (
     CollectorRegistry,
-    Counter,
     GCCollector,
-    Histogram,
     PlatformCollector,
     ProcessCollector,
-    disable_created_metrics,
     generate_latest,
 )
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from sidehook._call import CallAnswer, CallFailure, CallRequest, ReceiptLine
+from sidehook._call import CallAnswer, CallFailure, CallRequest, ReceiptLine, size_of
 from sidehook._types import FailureClass, HookOutcome
 from sidehook_server.dispatch.fair_share import Refusal
 from sidehook_server.dispatch.observer import DetachedLoss, FrameDrop, GuardMissed
-from sidehook_server.ops.children import Children
 from sidehook_server.ops.decision_log.writer import Loss
 from sidehook_server.ops.outcomes import outcome_of
 from sidehook_server.ops.reload.reloader import ReloadOutcome
-from sidehook_server.pipeline.answers import size_of
+from sidehook_server.ops.series import Counters, Histograms
 from sidehook_server.pipeline.breaker import BreakerState
 from sidehook_server.pipeline.model import PlannedHook
 from sidehook_server.registry.effects import RefusalReason
@@ -84,9 +81,9 @@ class Metrics:
     """Counts what the dispatcher and the transports report (`dispatch.observer.Observer`)."""
 
     def __init__(self, names: Names) -> None:
-        # A series more for each counter, which nobody here reads.
-        disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no types for it
         self._names = names
+        # Around the counters of the decision log, whose lines are written in a thread.
+        self._lock = threading.Lock()
         self.registry = CollectorRegistry()
         for standard in (ProcessCollector, PlatformCollector, GCCollector):
             standard(registry=self.registry)
@@ -226,15 +223,18 @@ class Metrics:
 
     def decisions_written(self, lines: int) -> None:
         """Lines of the decision log reached their sink. From any thread."""
-        self._decisions.of().inc(lines)
+        with self._lock:
+            self._decisions.of().inc(lines)
 
     def decisions_lost(self, cause: Loss, lines: int) -> None:
         """Lines of the decision log are gone. From any thread."""
-        self._decisions_lost.of(cause).inc(lines)
+        with self._lock:
+            self._decisions_lost.of(cause).inc(lines)
 
     def decision_write_failed(self) -> None:
         """A batch of the decision log was not written. From any thread."""
-        self._decision_failures.of().inc()
+        with self._lock:
+            self._decision_failures.of().inc()
 
     def configuration_read(self, outcome: ReloadOutcome) -> None:
         """A changed configuration was applied, or refused."""
@@ -333,13 +333,13 @@ class Metrics:
         names = self._names.hook(hook.worker, hook.name)
         self._lost.of(*names, cause, HookOutcome.DETACHED).inc()
 
-    def _counter(self, name: str, text: str, *labels: str) -> Children[Counter]:
-        return Children(Counter(name, text, labels, registry=self.registry))
+    def _counter(self, name: str, text: str, *labels: str) -> Counters:
+        return Counters(name, text, labels, registry=self.registry)
 
     def _histogram(
         self, name: str, text: str, buckets: tuple[float, ...], *labels: str
-    ) -> Children[Histogram]:
-        return Children(Histogram(name, text, labels, buckets=buckets, registry=self.registry))
+    ) -> Histograms:
+        return Histograms(name, text, buckets, labels, registry=self.registry)
 
 
 class _Measured(Collector):

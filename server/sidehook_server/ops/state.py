@@ -20,6 +20,7 @@ from sidehook_server.ops.reload.reloader import Reloader
 from sidehook_server.registry.model import Registry
 from sidehook_server.rpc.hook_service import HookService
 from sidehook_server.rpc.live_list import LiveList
+from sidehook_server.transport.refusals import Refusal, Refusals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,7 @@ class Parts:
     health: Health
     decisions: DecisionLog | None
     reloader: Reloader
+    refusals: Refusals
     journal_problem: Callable[[], str] | None = None
 
 
@@ -50,6 +52,7 @@ def state_view(parts: Parts) -> dict[str, JSON]:
         "load": parts.dispatcher.load.name.lower(),
         "runs_waiting": dict(parts.dispatcher.runs_waiting),
         "call_streams": parts.hook_service.streams,
+        "refused": [_refusal(refusal) for refusal in parts.refusals],
         "list_holders": parts.live_list.holders,
         "detached": {**_detached_view(parts.dispatcher.detached), "journal": _journal(parts)},
         "scope_calls": [
@@ -58,6 +61,15 @@ def state_view(parts: Parts) -> dict[str, JSON]:
         ],
         "circuits": [dict(open_one._asdict()) for open_one in parts.dispatcher.breakers],
         **parts.registry().view(),
+    }
+
+
+def _refusal(refusal: Refusal) -> dict[str, JSON]:
+    return {
+        "worker": refusal.worker,
+        "target": refusal.target,
+        "reason": refusal.reason,
+        "problems": list(refusal.problems),
     }
 
 

@@ -5,22 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from sidehook._call import Fields, Violation
+from sidehook._call import Fields, Violation, size_of
 from sidehook._errors import MalformedError
 from sidehook._json import check
-from sidehook._run import HookFailure, HookResult
+from sidehook._run import HookFailure, HookResult, Patch
 from sidehook._types import FailureClass, OnRejected, ValueKind
 from sidehook_server.modes import Ruling
 from sidehook_server.pipeline.model import PlannedHook
+from sidehook_server.pipeline.running import Run
 from sidehook_server.pipeline.words import MAX_CODE, MAX_SENTENCE, cut, named
 from sidehook_server.policy import CLASSES
 
 _T = TypeVar("_T")
-
-
-def size_of(fields: Fields) -> int:
-    """The bytes of a payload: its names and its octets."""
-    return sum(len(name.encode()) + len(value.octets) for name, value in fields.items())
 
 
 def malformed(problem: str) -> HookFailure:
@@ -30,11 +26,32 @@ def malformed(problem: str) -> HookFailure:
     )
 
 
+def strange(index: int, run: Run) -> HookFailure:
+    """The failure of whoever runs when the answer is one of a hook whose turn it is not."""
+    if not run.is_fused:
+        return malformed(f"a result for hook {index} of a run with one hook")
+    return malformed(f"a result for hook {index} of a run in which another was due")
+
+
+def after_taint(run: Run) -> HookFailure:
+    """The failure of a hook that saw what an earlier one of its run must not have written."""
+    return malformed(
+        f"hook {run.tainted_by} of its run left fields in its patch that it may not write, "
+        "which a worker with fused_runs takes out"
+    )
+
+
+def breaks_rights(hook: PlannedHook, result: HookResult, writable: frozenset[str]) -> bool:
+    """Whether a patch holds fields that its hook may not write."""
+    if not isinstance(result.answer, Patch):
+        return False
+    may_write = writable if hook.rights.may_modify else frozenset[str]()
+    return not may_write.issuperset(result.answer.fields)
+
+
 def failure_in(result: HookResult) -> HookFailure | None:
     """The failure that this answer is, or that its shape makes it."""
     answer = result.answer
-    if result.index != 0:
-        return malformed(f"a result for hook {result.index} of a run with one hook")
     if isinstance(answer, HookFailure):
         own = CLASSES[answer.failure_class].workers_own
         return HookFailure(

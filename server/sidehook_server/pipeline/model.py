@@ -114,29 +114,37 @@ class CallSettings:
 class StartRun:
     """Send this run to an instance of the hook's worker. `run` names it in the call.
 
-    `expires` is when the call stops waiting for it, on the monotonic clock.
+    `expires` is when the call stops waiting for it, on the monotonic clock. `riders` are
+    the hooks that go with it, in the order of the request's steps. An instance that does
+    not take them all takes the first of them (`Call.shortened`).
     """
 
     run: int
     hook: PlannedHook
     request: RunRequest
     expires: float
+    riders: tuple[PlannedHook, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class CancelRun:
-    """Stop this run; its answer is no longer awaited."""
+    """Stop this run, or the hook at `index` of it; its answer is no longer awaited."""
 
     run: int
+    index: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RunFailed:
-    """This run ended in a failure. `opens_circuit`: the hook's policy wants it left out now."""
+    """The hook at `index` of this run failed.
+
+    `opens_circuit`: the hook's policy wants it left out now.
+    """
 
     run: int
     failure_class: FailureClass
     opens_circuit: bool
+    index: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,11 +171,12 @@ class Detach:
 
 @dataclass(frozen=True, slots=True)
 class Tell:
-    """Something for the log of the worker that served a run."""
+    """Something for the log of the worker that served a hook, in this run."""
 
     hook: PlannedHook
     instance: str
     notice: Notice
+    run: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

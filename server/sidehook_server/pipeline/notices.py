@@ -40,4 +40,4 @@ def _tell(
     notice = Notice(
         code=code, message=message, hook=running.hook.name, call_id=call_id, fields=fields
     )
-    return Tell(running.hook, running.instance, notice)
+    return Tell(running.hook, running.instance, notice, running.run)

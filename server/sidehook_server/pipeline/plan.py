@@ -8,6 +8,7 @@ from typing import Final
 
 from sidehook_server.modes import PHASES, ModeRow
 from sidehook_server.pipeline.model import PlannedHook
+from sidehook_server.pipeline.segments import Segment, segments_of
 
 DEFAULT_MAX_PAYLOAD_BYTES: Final = 16 * 1024 * 1024
 """The largest payload of a hook type for which the operator set no limit, in bytes."""
@@ -27,21 +28,22 @@ class Plan:
 
     `max_payload_bytes` bounds a payload on arrival and after each patch. `missing` names
     what must be there and is not (workers never seen, required hooks): while it is not
-    empty every call of the type fails as unreachable.
+    empty every call of the type fails as unreachable. `places` are its hooks, each with its
+    phase, in the order in which they run, and `segments` what may travel in one run from
+    each place on. `fuses` are the workers that take several hooks in a run.
     """
 
     hook_type: str
     phases: tuple[Phase, ...]
+    places: tuple[tuple[Phase, PlannedHook], ...]
+    hooks: tuple[PlannedHook, ...]
+    segments: tuple[Segment, ...]
     writable: frozenset[str]
+    fuses: frozenset[str] = frozenset()
     generation: int = 0
     missing: tuple[str, ...] = ()
     development: bool = False
     max_payload_bytes: int = DEFAULT_MAX_PAYLOAD_BYTES
-
-    @property
-    def hooks(self) -> tuple[PlannedHook, ...]:
-        """Every hook of the plan, in plan order."""
-        return tuple(hook for phase in self.phases for hook in phase.hooks)
 
     @property
     def has_gates(self) -> bool:
@@ -58,6 +60,7 @@ def compile_plan(
     hooks: Iterable[PlannedHook],
     *,
     writable: frozenset[str] = frozenset(),
+    fuses: frozenset[str] = frozenset(),
     generation: int = 0,
     missing: tuple[str, ...] = (),
     development: bool = False,
@@ -65,11 +68,20 @@ def compile_plan(
 ) -> Plan:
     """Orders hooks into phases: by the table of phases, then priority, worker, name."""
     ordered = sorted(hooks, key=_order)
-    phases = (Phase(row, tuple(hook for hook in ordered if hook.row is row)) for row in PHASES)
+    phases = tuple(
+        Phase(row, of_row)
+        for row in PHASES
+        if (of_row := tuple(hook for hook in ordered if hook.row is row))
+    )
+    places = tuple((phase, hook) for phase in phases for hook in phase.hooks)
     return Plan(
         hook_type=hook_type,
-        phases=tuple(phase for phase in phases if phase.hooks),
+        phases=phases,
+        places=places,
+        hooks=tuple(hook for _, hook in places),
+        segments=segments_of(places, fuses=fuses, writable=writable),
         writable=writable,
+        fuses=fuses,
         generation=generation,
         missing=missing,
         development=development,
@@ -81,5 +93,13 @@ def overlay(plan: Plan, hooks: tuple[PlannedHook, ...]) -> Plan:
     """The plan of one call that names scope handles: their hooks in their right places."""
     if not hooks:
         return plan
-    merged = compile_plan(plan.hook_type, (*plan.hooks, *hooks))
-    return replace(plan, phases=merged.phases)
+    merged = compile_plan(
+        plan.hook_type, (*plan.hooks, *hooks), writable=plan.writable, fuses=plan.fuses
+    )
+    return replace(
+        plan,
+        phases=merged.phases,
+        places=merged.places,
+        hooks=merged.hooks,
+        segments=merged.segments,
+    )

@@ -63,6 +63,15 @@ class CallState:
             raise MalformedError("state", f"{size} bytes, over the limit of {self._max_bytes}")
         self._now = after
 
+    @property
+    def room(self) -> int:
+        """The bytes by which it may still grow."""
+        if not self._now:
+            return self._max_bytes
+        return self._max_bytes - sum(
+            len(key.encode()) + len(text) for key, text in self._now.items()
+        )
+
     def mark(self) -> Mapping[str, bytes]:
         """The state as it is now, for `restore`."""
         return self._now

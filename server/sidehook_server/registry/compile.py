@@ -54,7 +54,7 @@ def brought_up_to_date(before: Registry, after: Registry) -> Registry:
 
 
 def _touched_types(before: Registry, after: Registry) -> Iterator[str]:
-    """Hook types with a hook that came, went or has other terms."""
+    """Hook types with a hook that came, went, has other terms, or travels otherwise."""
     nobody = Worker(name="")
     for name in {*before.workers, *after.workers}:
         old = before.workers.get(name, nobody)
@@ -62,7 +62,12 @@ def _touched_types(before: Registry, after: Registry) -> Iterator[str]:
         if old is not new:
             for key in {*old.hooks, *new.hooks}:
                 was, is_now = old.hooks.get(key), new.hooks.get(key)
-                if was is None or is_now is None or was.terms is not is_now.terms:
+                if (
+                    was is None
+                    or is_now is None
+                    or was.terms is not is_now.terms
+                    or old.fuses is not new.fuses
+                ):
                     yield key.hook_type
 
 
@@ -87,11 +92,19 @@ def _compiled(registry: Registry, hook_type: str) -> Plan:
         hook_type,
         _hooks_of(registry, hook_type),
         writable=declared.writable if declared is not None else frozenset(),
+        fuses=_fusing(registry),
         generation=registry.generation,
         missing=registry.missing.of(hook_type),
         development=registry.development,
         max_payload_bytes=registry.max_payload_bytes(hook_type),
     )
+
+
+def _fusing(registry: Registry) -> frozenset[str]:
+    """The workers that get several hooks in one run, unless the operator turned that off."""
+    if not registry.config.fusion:
+        return frozenset()
+    return frozenset(worker.name for worker in registry.workers.values() if worker.fuses)
 
 
 def _hooks_of(registry: Registry, hook_type: str) -> Iterator[PlannedHook]:
@@ -121,8 +134,14 @@ def _named_scopes(registry: Registry) -> Iterator[tuple[str, str]]:
 
 
 def _list_differs(before: Registry, after: Registry) -> bool:
+    """Whether somebody sees another list, which callers are part of: each sees what it may call."""
     said = [
-        (registry.statuses, registry.is_complete, registry.undeclared_allowed)
+        (
+            registry.statuses,
+            registry.is_complete,
+            registry.undeclared_allowed,
+            registry.config.callers,
+        )
         for registry in (before, after)
     ]
     return not before.list_version or said[0] != said[1]

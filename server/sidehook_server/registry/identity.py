@@ -36,10 +36,24 @@ class Certificate:
             return name in self.uris
         return name in self.dns if self.has_alternative_names else name == self.common_name
 
+    def is_below(self, name: str) -> bool:
+        """Whether it is for the name; for one that ends with `/*`, whether a URI is below it."""
+        above = name.removesuffix("*")
+        if above == name:
+            return self.is_for(name)
+        return any(_is_below(uri, above) for uri in self.uris)
+
     def __str__(self) -> str:
         names = self.uris | self.dns if self.has_alternative_names else {self.common_name} - {""}
         listed = map(shown, islice(sorted(names), _MAX_SHOWN_NAMES))
         return ", ".join(listed) or "nobody by URI or DNS name"
+
+
+def _is_below(uri: str, above: str) -> bool:
+    """Whether a URI has `above`, which ends with a slash, before the rest of its path."""
+    rest = uri.removeprefix(above)
+    # What steps back out of where it seems to be is below nothing.
+    return rest != uri and all(part not in ("", ".", "..") for part in rest.split("/"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,12 +61,14 @@ class Peer:
     """Who is at the other end of a connection. None is what the transport cannot tell.
 
     `uid`: the user of the process. `token_sha256`: the digest of the token that came with
-    the connection, in hexadecimal digits. `is_this_process`: there is no other end.
+    the connection, in hexadecimal digits. `is_on_socket`: it came in over a Unix socket.
+    `is_this_process`: there is no other end.
     """
 
     uid: int | None = None
     token_sha256: str | None = None
     certificate: Certificate | None = None
+    is_on_socket: bool = False
     is_this_process: bool = False
 
 

@@ -31,6 +31,10 @@ from sidehook_server.registry.declared import DeclaredType
 from sidehook_server.registry.effects import RefusalReason, Refuse
 from sidehook_server.registry.identity import STRANGER, Peer, identity_problems
 
+_REQUIRED: Final = (
+    "the sidecar's configuration requires this hook, and only it may say when a required hook is "
+    "left out; leave the {} out"
+)
 _MAX_CAPABILITIES: Final = 64
 # More would help nobody to repair a manifest, and finding them all may take long.
 _TOLD: Final = 50
@@ -151,15 +155,17 @@ class _Checked:
                 yield field, problem
         if problem := self._scope_problem(spec):
             yield "scope", problem
+        yield from self._left_out(spec)
+
+    def _left_out(self, spec: HookSpec) -> Iterator[tuple[str, str]]:
+        """When a required hook would have no turn by its worker's word alone."""
         said = self._said(spec.name)
-        if spec.condition and said is not None and said.required and said.condition is None:
-            yield (
-                "condition",
-                (
-                    "the sidecar's configuration requires this hook, and only it may say when a "
-                    "required hook is left out; leave the condition out"
-                ),
-            )
+        if said is None or not said.required:
+            return
+        if spec.condition and said.condition is None:
+            yield "condition", _REQUIRED.format("condition")
+        if spec.sample is not None and spec.sample < 1 and said.sample is None:
+            yield "sample", _REQUIRED.format("sample")
 
     def _hook_type_problem(self, hook_type: str) -> str | None:
         if not hook_type:

@@ -15,6 +15,7 @@ from sidehook._types import JSON
 from sidehook_server.config.model import Config, UndeclaredTypes
 from sidehook_server.pipeline.model import CallSettings, PlannedHook
 from sidehook_server.pipeline.plan import Plan, compile_plan
+from sidehook_server.registry.callers import OPEN_BOOK, CallerBook
 from sidehook_server.registry.declared import DeclaredType
 from sidehook_server.registry.effects import Effect, KeptWorker, Refuse
 from sidehook_server.registry.missing import NOTHING_MISSING, Missing
@@ -31,6 +32,7 @@ class Registry:
         config: What the operator says.
         settings: The part of it that bears on one call.
         types: The declared hook types by name.
+        callers: Who may call what.
         workers: Everything known of each worker, by name.
         owners: Which worker a link is of, by link id. Links of scopes are not here.
         seen: The workers that registered since the sidecar started.
@@ -47,6 +49,7 @@ class Registry:
     config: Config
     settings: CallSettings
     types: Mapping[str, DeclaredType]
+    callers: CallerBook = OPEN_BOOK
     workers: Mapping[str, Worker] = field(default_factory=lambda: MappingProxyType({}))
     owners: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     seen: frozenset[str] = frozenset()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
+from sidehook._hello import FUSED_RUNS
 from sidehook_server.config.model import WorkerConfig
 from sidehook_server.registry.effects import KeptHook
 from sidehook_server.registry.terms import declared, in_force
@@ -28,7 +29,14 @@ def settled(worker: Worker, *, accepts_downgrade: bool, development: bool) -> Wo
         offers = [link.hooks[key] for link in links if link.serves and key in link.hooks]
         hooks[key] = in_force(current, offers, accepts_downgrade=accepts_downgrade)
     routes = {key: serving(worker.links, key, hook.terms) for key, hook in hooks.items()}
-    return replace(worker, hooks=MappingProxyType(hooks), routes=MappingProxyType(routes))
+    fuses = [FUSED_RUNS in link.manifest.capabilities for link in links]
+    return replace(
+        worker,
+        hooks=MappingProxyType(hooks),
+        routes=MappingProxyType(routes),
+        # Plans need not change because an instance went and comes back.
+        fuses=any(fuses) if fuses else worker.fuses,
+    )
 
 
 def redeclared(worker: Worker, config: WorkerConfig | None) -> Worker:

@@ -31,6 +31,7 @@ DEFAULT_PRIORITY: Final = 50
 ValueT = TypeVar("ValueT")
 
 _UNSAID: Final = HookConfig(name="")
+_UNPROPOSED: Final = HookSpec(name="", hook_type="")
 
 
 def declared(kept: KeptHook, *, worker: str, config: WorkerConfig | None) -> DeclaredHook:
@@ -50,13 +51,16 @@ def terms(
 ) -> PlannedHook:
     """The terms a hook runs on: the operator's word, else the worker's, else the default.
 
-    A required hook has no scope, and fails the call whatever else is said.
+    A required hook has no scope, and fails the call whatever else is said. Only the operator
+    says for which calls it is left out: by a condition, or as an observer by a sample.
     """
     mode = _first(said.mode, spec.mode, Mode.SEQUENTIAL)
     gates = bool(_first(said.requires_final_payload, spec.requires_final_payload, False))
     shadow_of = _shadow_of(mode, gates=gates, spec=spec, said=said)
     observes = shadow_of is not None or MODES[mode].observes
     scope = None if said.required else (_first(said.scope, spec.scope, "") or None)
+    # What was accepted before the hook was required may still be in a kept manifest.
+    proposed = _UNPROPOSED if said.required else spec
     return PlannedHook(
         worker=worker,
         name=spec.name,
@@ -72,9 +76,9 @@ def terms(
         idempotent=bool(spec.idempotent),
         required=said.required,
         handle=handle,
-        condition=_condition(_first(said.condition, spec.condition, "")),
+        condition=_condition(_first(said.condition, proposed.condition, "")),
         # A guard sees every call, whatever was proposed for it when it was an observer.
-        sample=_first(said.sample, spec.sample, 1.0) if observes else 1.0,
+        sample=_first(said.sample, proposed.sample, 1.0) if observes else 1.0,
         final_payload=gates and mode is Mode.SEQUENTIAL,
         shadow_of=shadow_of,
     )

@@ -16,6 +16,7 @@ from sidehook._manifest import WorkerManifest
 from sidehook_server.config.model import Config, WorkerConfig
 from sidehook_server.config.naming import MAX_HOOKS, MAX_WORKERS
 from sidehook_server.registry import accounts
+from sidehook_server.registry.callers import CallerBook
 from sidehook_server.registry.changes import changed, unchanged, with_workers
 from sidehook_server.registry.compile import brought_up_to_date
 from sidehook_server.registry.declared import declared_types
@@ -43,7 +44,13 @@ ValueT = TypeVar("ValueT")
 
 def new_registry(config: Config) -> Registry:
     """The registry of a sidecar that starts: nobody registered yet."""
-    empty = Registry(config=config, settings=config.call_settings, types=declared_types(config))
+    types = declared_types(config)
+    empty = Registry(
+        config=config,
+        settings=config.call_settings,
+        types=types,
+        callers=CallerBook(config.callers, types),
+    )
     return brought_up_to_date(empty, empty)
 
 
@@ -171,11 +178,13 @@ def configured(registry: Registry, config: Config) -> Change:
 
     A link whose process may no longer have its name gets no new runs, and is dismissed.
     """
+    types = declared_types(config)
     after = replace(
         registry,
         config=config,
         settings=config.call_settings,
-        types=declared_types(config),
+        types=types,
+        callers=CallerBook(config.callers, types),
     )
     workers = []
     dismissed: list[Effect] = []

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from sidehook._types import JSON
+from sidehook_server.advice.exposure import exposure_of
 from sidehook_server.pipeline.plan import Plan
 from sidehook_server.registry.hook_view import hook_view
 from sidehook_server.registry.worker import Link, Worker
@@ -36,6 +37,7 @@ def registry_view(registry: Registry) -> dict[str, JSON]:
             "margin_seconds": registry.settings.margin,
             "observer_share": registry.settings.observer_share,
         },
+        "calling": exposure_of(registry.config).view,
         "scope_handles": {
             "live": len(registry.scopes.live),
             "gone": len(registry.scopes.gone),

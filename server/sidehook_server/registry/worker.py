@@ -61,12 +61,14 @@ class Worker:
 
     `hooks` are those it was ever ready with, on the terms in force; they stay until
     they are retired. `routes` are the links that serve each on exactly these terms.
+    `fuses`: one of its instances takes several hooks in a run, or did when it was there.
     """
 
     name: str
     hooks: Mapping[HookKey, DeclaredHook] = field(default_factory=lambda: MappingProxyType({}))
     links: Mapping[str, Link] = field(default_factory=lambda: MappingProxyType({}))
     routes: Mapping[HookKey, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    fuses: bool = False
 
     @property
     def kept(self) -> KeptWorker:

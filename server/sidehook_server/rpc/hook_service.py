@@ -15,6 +15,7 @@ from sidehook._call import CallFailure, CallRequest
 from sidehook._errors import MalformedError
 from sidehook._manifest import PROTOCOL_VERSION
 from sidehook_server.dispatch.dispatcher import Dispatcher
+from sidehook_server.rpc.callers import AllowedCalls, Caller, Callers
 from sidehook_server.rpc.context import (
     PeerGoneError,
     Read,
@@ -45,12 +46,14 @@ class HookService:
         dispatcher: Dispatcher,
         services: StreamServices,
         live_list: LiveList,
+        callers: Callers,
         *,
         default_budget: Callable[[], float],
     ) -> None:
         self._dispatcher = dispatcher
         self._services = services
         self._live_list = live_list
+        self._callers = callers
         self._default_budget = default_budget
         self._streams: dict[InvokeStream, None] = {}
         self._watchers: dict[asyncio.Task[CallFailure | None], None] = {}
@@ -89,7 +92,9 @@ class HookService:
             request = wire.decode_invoke(octets)
         except MalformedError as error:
             await abort(context, malformed_call(error))
-        answer = await self._dispatcher.invoke(self._within(request, context))
+        answer = self._callers.caller(context).refusal(request)
+        if answer is None:
+            answer = await self._dispatcher.invoke(self._within(request, context))
         if isinstance(answer.outcome, CallFailure):
             await abort(context, answer.outcome, answer.receipt)
         return wire.encode_answer(answer)
@@ -105,7 +110,8 @@ class HookService:
 
     async def invoke_stream(self, _requests: object, context: RpcContext) -> None:
         """Decide many calls on one stream."""
-        stream = InvokeStream(self._services)
+        calls = AllowedCalls(self._services.calls, self._callers.caller(context))
+        stream = InvokeStream(replace(self._services, calls=calls))
         self._streams[stream] = None
         refusal: CallFailure | None = None
         try:
@@ -128,7 +134,8 @@ class HookService:
         self._watchers[listening] = None
         try:
             async with asyncio.TaskGroup() as tasks:
-                speaking = tasks.create_task(_speak(holder, writer(context)))
+                caller = self._callers.caller(context)
+                speaking = tasks.create_task(_speak(holder, caller, writer(context)))
                 await asyncio.wait((listening,))
                 speaking.cancel()
         except* PeerGoneError:
@@ -158,6 +165,6 @@ async def _listen(holder: Holder, read: Read) -> CallFailure | None:
     return None
 
 
-async def _speak(holder: Holder, write: Write) -> None:
+async def _speak(holder: Holder, caller: Caller, write: Write) -> None:
     while True:
-        await write(wire.encode_watch_response(await holder.next()))
+        await write(wire.encode_watch_response(caller.sees(await holder.next())))

@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 from sidehook import _wire as wire
 from sidehook._call import CallAnswer, CallFailure, CallRequest, Receipt
+from sidehook._continuations import Received, UnknownItemsError
 from sidehook._errors import MalformedError
 from sidehook._frames import (
     Frame,
@@ -18,14 +19,13 @@ from sidehook._frames import (
     Joiner,
     JoinerFullError,
     VerdictTag,
-    decode_frame,
-    unpack,
+    read_batch,
 )
 from sidehook._hello import SPLIT_FRAMES, ClientHello, SidecarHello
 from sidehook._manifest import PROTOCOL_VERSION
 from sidehook._mux import (
-    DEFAULT_BATCH_BYTES,
     DEFAULT_PENDING_BYTES,
+    LARGEST_BATCH_BYTES,
     MessageTooLargeError,
     Outbox,
     OutboxClosedError,
@@ -98,6 +98,7 @@ class InvokeStream:
         self._max_in_flight = limits.max_in_flight
         self._joiner = Joiner(limits.max_message_bytes, _MAX_OPEN_MESSAGES)
         self._outbox = Outbox(max_pending_bytes=services.max_pending_bytes)
+        self._received = Received()
         self._calls: dict[int, _Call] = {}
         self._call_bytes = 0
         self._idle = asyncio.Event()
@@ -151,7 +152,7 @@ class InvokeStream:
         if self._receiving is not None:
             self._receiving.cancel()
 
-    async def _greet(self, read: Read) -> list[bytes] | None:
+    async def _greet(self, read: Read) -> list[Frame | FrameError] | None:
         """Exchange hellos; return the frames that came with the client's, None when it left."""
         within = self._services.hello_seconds
         try:
@@ -179,14 +180,14 @@ class InvokeStream:
             )
         try:
             self._outbox.configure(
-                max_batch_bytes=min(hello.limits.max_batch_bytes, DEFAULT_BATCH_BYTES),
+                max_batch_bytes=min(hello.limits.max_batch_bytes, LARGEST_BATCH_BYTES),
                 split_frames=SPLIT_FRAMES in hello.capabilities,
                 max_message_bytes=hello.limits.max_message_bytes,
             )
         except ValueError as error:
             raise StreamRefusedError(malformed(f"the limits of the hello: {error}")) from error
 
-    async def _receive(self, frames: list[bytes], read: Read) -> None:
+    async def _receive(self, frames: list[Frame | FrameError], read: Read) -> None:
         self._take(frames)
         try:
             while (batch := await read()) is not None:
@@ -195,10 +196,13 @@ class InvokeStream:
             self._cancel_all()
             self._refusal = error.failure
 
-    def _take(self, frames: list[bytes]) -> None:
-        for octets in frames:
+    def _take(self, frames: list[Frame | FrameError]) -> None:
+        for read in frames:
+            if isinstance(read, FrameError):
+                self._refuse(read)
+                continue
             try:
-                frame = self._joiner.feed(decode_frame(octets))
+                frame = self._joiner.feed(read)
             except FrameError as error:
                 self._refuse(error)
             else:
@@ -223,11 +227,19 @@ class InvokeStream:
             self._put_failure(frame.id, failure)
             return
         try:
-            request = wire.decode_invoke(frame.body)
+            request = wire.decode_invoke(frame.body, self._received)
         except MalformedError as error:
             self._put_failure(frame.id, malformed_call(error))
             return
-        self._start(frame.id, request, len(frame.body))
+        except UnknownItemsError as error:
+            self._ask_for(frame.id, error.field)
+            return
+        # A list that goes on from what came before is larger than the frame that says so.
+        size = max(len(frame.body), wire.payload_bytes(request.fields))
+        if failure := self._no_room_for(size):
+            self._put_failure(frame.id, failure)
+            return
+        self._start(frame.id, request, size)
 
     def _no_room_for(self, size: int) -> CallFailure | None:
         if len(self._calls) >= self._max_in_flight:
@@ -271,6 +283,12 @@ class InvokeStream:
             self._put_failure(call, answer_too_large(error), answer.receipt)
         except OutboxClosedError:
             _log.debug("answer_dropped call_id=%s", answer.receipt.call_id)
+        except OutboxFullError as error:
+            self._give_up(error)
+
+    def _ask_for(self, call: int, field: str) -> None:
+        try:
+            self._outbox.put(call, VerdictTag.NEED, wire.encode_need(field))
         except OutboxFullError as error:
             self._give_up(error)
 
@@ -327,18 +345,19 @@ class _Call:
             self.handle.cancel()
 
 
-def _frames(batch: bytes) -> list[bytes]:
+def _frames(batch: bytes) -> list[Frame | FrameError]:
     try:
-        return unpack(batch)
+        return read_batch(batch)
     except FrameError as error:
         raise StreamRefusedError(malformed(f"a batch that cannot be parsed: {error}")) from error
 
 
-def _hello(octets: bytes) -> ClientHello:
+def _hello(frame: Frame | FrameError) -> ClientHello:
+    if isinstance(frame, FrameError):
+        raise StreamRefusedError(malformed(str(frame))) from frame
+    if frame.tag != InvokeTag.HELLO or frame.id != 0:
+        raise StreamRefusedError(malformed("the first frame of the stream is not a hello"))
     try:
-        frame = decode_frame(octets)
-        if frame.tag != InvokeTag.HELLO or frame.id != 0:
-            raise StreamRefusedError(malformed("the first frame of the stream is not a hello"))
         return wire.decode_client_hello(frame.body)
     except MalformedError as error:
         raise StreamRefusedError(malformed(str(error))) from error

@@ -20,8 +20,10 @@ def is_on_socket(context: RpcContext) -> bool:
 
 def peer_of(context: RpcContext, *, socket_uid: Callable[[], int | None]) -> Peer:
     """What can be told of a peer. `socket_uid` gives the user of those on the Unix socket."""
+    on_socket = is_on_socket(context)
     return Peer(
-        uid=socket_uid() if is_on_socket(context) else None,
+        uid=socket_uid() if on_socket else None,
+        is_on_socket=on_socket,
         token_sha256=_token_sha256(context),
         certificate=_certificate(context.auth_context()),
     )

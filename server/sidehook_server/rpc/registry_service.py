@@ -14,6 +14,7 @@ from sidehook import _wire as wire
 from sidehook._call import CallFailure
 from sidehook._errors import MalformedError
 from sidehook_server.registry import transitions
+from sidehook_server.registry.caller_refusals import REASON
 from sidehook_server.registry.holder import RegistryHolder
 from sidehook_server.rpc.context import PeerGoneError, RpcContext, reader, writer
 from sidehook_server.rpc.peer import is_on_socket, peer_of
@@ -33,12 +34,13 @@ class Door:
     `may_register` False where applications call: scopes of their own are all that may
     be attached there. `workers_target` is where workers register, for the error that
     says so. `socket_uid` gives the user of who comes in over the Unix socket, None when
-    that cannot be told.
+    that cannot be told. `forbids` says why somebody may not even attach scopes of its own.
     """
 
     may_register: bool
     workers_target: str
     socket_uid: Callable[[], int | None]
+    forbids: Callable[[RpcContext], CallFailure | None] = lambda _: None
 
 
 class RegistryService:
@@ -62,6 +64,10 @@ class RegistryService:
 
     async def attach(self, _requests: object, context: RpcContext) -> None:
         """Serve one attached worker until it goes."""
+        forbidden = self._door.forbids(context)
+        if forbidden is not None:
+            _log.warning("attach_refused reason=%s problems=%r", REASON, forbidden.message)
+            await abort(context, forbidden)
         serving = asyncio.create_task(
             self._host.serve(
                 reader(context),

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from sidehook import _wire
 from sidehook._frames import RunTag
 from sidehook._manifest import WorkerManifest
 from sidehook._mux import Outbox
+from sidehook._run import Notice
 from sidehook._tls import Tls
 from sidehook.worker._backoff import Backoff
 from sidehook_server.registry.identity import STRANGER, Peer
@@ -29,6 +32,9 @@ from sidehook_server.transport.watch import Watch, Watched
 from sidehook_server.transport.worker_channel import NoRunStreamError, WorkerChannel
 
 _log: Final = logging.getLogger("sidehook.transport")
+
+_LAST_WORDS_SECONDS: Final = 1.0
+_MAX_NOTICE: Final = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,9 +81,12 @@ class Dialer:
 
     async def run(self) -> None:
         """Connects, serves, and connects again. Ends only by being cancelled."""
-        while True:
-            wait = await self._connect()
-            await asyncio.sleep(wait)
+        try:
+            while True:
+                wait = await self._connect()
+                await asyncio.sleep(wait)
+        finally:
+            self._local.refusals.clear(self._target, self._expected_worker or "")
 
     async def _connect(self) -> float:
         """Connects once and serves; how long to wait before the next time."""
@@ -89,6 +98,7 @@ class Dialer:
                 except NoRunStreamError:
                     await self._serve_single_runs(channel, manifest)
         except RefusedError as error:
+            self._local.refusals.note(self._target, self._expected_worker or "", error)
             self._tell("worker_refused", str(error))
             return self._times.longest_wait
         except TransportError as error:
@@ -115,11 +125,12 @@ class Dialer:
         outbox.put(0, RunTag.HELLO, self._local.hello())
         try:
             async with writing(outbox, stream.write):
-                hello, received = await read_hello(stream.read, within=self._times.answer)
-                session = Session(self._local, hello.manifest, outbox)
-                session.register(
-                    peer=self._peer(hello.manifest), expected_worker=self._expected_worker
-                )
+                with _telling_why(outbox):
+                    hello, received = await read_hello(stream.read, within=self._times.answer)
+                    session = Session(self._local, hello.manifest, outbox)
+                    session.register(
+                        peer=self._peer(hello.manifest), expected_worker=self._expected_worker
+                    )
                 self._connected(hello.manifest)
                 watch = self._watch(
                     session.link.link_id,
@@ -128,6 +139,10 @@ class Dialer:
                     declare=session.manifest,
                 )
                 await first_to_end(session.serve(stream.read, received=received), watch.run())
+        except RefusedError:
+            # Else the end of the stream would overtake what the worker is told about it.
+            await stream.finish(within=_LAST_WORDS_SECONDS)
+            raise
         finally:
             stream.cancel()
 
@@ -183,6 +198,7 @@ class Dialer:
     def _connected(self, manifest: WorkerManifest) -> None:
         self._backoff.reset()
         self._told = ""
+        self._local.refusals.clear(self._target, self._expected_worker or "")
         _log.info(
             "worker_dialled worker=%s instance=%s target=%s",
             manifest.worker,
@@ -195,3 +211,17 @@ class Dialer:
         level = logging.DEBUG if problem == self._told else logging.WARNING
         self._told = problem
         _log.log(level, "%s target=%s problem=%r", event, self._target, problem)
+
+
+@contextmanager
+def _telling_why(outbox: Outbox) -> Iterator[None]:
+    """A worker that is refused hears of it: for its log, where its author looks first."""
+    try:
+        yield
+    except RefusedError as error:
+        notice = Notice(
+            code="REGISTRATION_REFUSED",
+            message=f"the sidecar does not accept this worker: {error}"[:_MAX_NOTICE],
+        )
+        outbox.put(0, RunTag.NOTICE, _wire.encode_notice(notice))
+        raise

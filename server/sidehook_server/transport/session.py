@@ -19,6 +19,7 @@ from sidehook_server.dispatch.observer import Observer
 from sidehook_server.registry.identity import STRANGER, Peer
 from sidehook_server.transport.errors import RefusedError
 from sidehook_server.transport.pace import Pace
+from sidehook_server.transport.refusals import Refusals
 from sidehook_server.transport.registrar import Registrar
 from sidehook_server.transport.stream_link import StreamLink
 from sidehook_server.transport.tasks import first_to_end
@@ -40,6 +41,7 @@ Write: TypeAlias = Callable[[bytes], Awaitable[None]]
 class Local:
     """This sidecar, to its connections. `sidecar` names this run of it, `limits` are its own.
 
+    `refusals` are those of the workers that it dials.
     A worker that declares itself anew again and again is read once in `manifest_seconds`.
     """
 
@@ -47,6 +49,7 @@ class Local:
     registrar: Registrar
     observer: Observer
     limits: Limits = field(default_factory=Limits)
+    refusals: Refusals = field(default_factory=Refusals)
     manifest_seconds: float = 1.0
 
     def hello(self, *, scope_handle: str = "") -> bytes:

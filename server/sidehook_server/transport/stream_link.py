@@ -6,10 +6,10 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 from sidehook import _wire
+from sidehook._continuations import Sent
 from sidehook._errors import MalformedError
 from sidehook._frames import (
     EventTag,
@@ -18,13 +18,12 @@ from sidehook._frames import (
     Joiner,
     JoinerFullError,
     RunTag,
-    decode_frame,
-    unpack,
+    read_batch,
 )
-from sidehook._hello import SPLIT_FRAMES
+from sidehook._hello import CONTINUATIONS, FUSED_RUNS, SPLIT_FRAMES
 from sidehook._manifest import Limits, WorkerManifest
 from sidehook._mux import (
-    DEFAULT_BATCH_BYTES,
+    LARGEST_BATCH_BYTES,
     Ids,
     MessageTooLargeError,
     Outbox,
@@ -36,6 +35,7 @@ from sidehook_server.dispatch import failures
 from sidehook_server.dispatch.link import RunHandle, RunSink
 from sidehook_server.dispatch.observer import FrameDrop, Observer
 from sidehook_server.pipeline.answers import malformed
+from sidehook_server.transport.stream_run import StreamRun
 
 _log: Final = logging.getLogger("sidehook.transport")
 
@@ -59,16 +59,6 @@ class StreamListener(Protocol):
         """A new manifest, in place of the one before."""
 
 
-@dataclass(slots=True)
-class _Run:
-    """One run that the worker has not answered."""
-
-    sink: RunSink
-    hook: str
-    call_id: str
-    has_begun: bool = False
-
-
 class StreamLink:
     """Runs on one stream. `outbox` is what the stream's writer sends; `limits` are ours.
 
@@ -90,13 +80,15 @@ class StreamLink:
         self.worker: Final = manifest.worker
         self.instance: Final = manifest.instance
         self.max_in_flight: Final = manifest.limits.max_in_flight
+        self.fuses: Final = FUSED_RUNS in manifest.capabilities
+        self._sent = Sent() if CONTINUATIONS in manifest.capabilities else None
         self._outbox = outbox
         self._listener = listener
         self._observer = observer
         self._ids = Ids()
-        self._runs: dict[int, _Run] = {}
+        self._runs: dict[int, StreamRun] = {}
         # Runs that were cancelled, and None for runs that ended; the oldest go first.
-        self._over: dict[int, _Run | None] = {}
+        self._over: dict[int, StreamRun | None] = {}
         # Cancelled runs that may still take up the worker, and when they are taken to be over.
         self._held: dict[int, asyncio.TimerHandle] = {}
         self._released: Callable[[], None] = _nobody_waits
@@ -105,7 +97,7 @@ class StreamLink:
         self._closed = False
         self._declared: bytes | None = None
         outbox.configure(
-            max_batch_bytes=min(manifest.limits.max_batch_bytes, DEFAULT_BATCH_BYTES),
+            max_batch_bytes=min(manifest.limits.max_batch_bytes, LARGEST_BATCH_BYTES),
             split_frames=SPLIT_FRAMES in manifest.capabilities,
             max_message_bytes=manifest.limits.max_message_bytes,
         )
@@ -138,15 +130,16 @@ class StreamLink:
             return failures.no_room(self.worker, f"{self.max_in_flight} runs are under way on it")
         identity = self._ids.next()
         try:
-            self._outbox.put(identity, RunTag.RUN, _wire.encode_run(run))
+            self._outbox.put(identity, RunTag.RUN, _wire.encode_run(run, self._sent))
         except MessageTooLargeError as error:
             return failures.too_large(self.worker, error.size, error.limit)
         except OutboxFullError as error:
             return failures.no_room(self.worker, f"{error.pending} bytes wait to be read by it")
         except OutboxError:
             return failures.link_closed(self.worker)
-        self._runs[identity] = _Run(sink, run.steps[0][0].hook, run.call_id)
-        return _StreamRun(self, identity)
+        hooks = tuple([hook.hook for step in run.steps for hook in step])
+        self._runs[identity] = StreamRun(sink, hooks, run)
+        return _Handle(self, identity)
 
     def on_release(self, callback: Callable[[], None]) -> None:
         """Calls back whenever a run holds its place no longer."""
@@ -162,11 +155,18 @@ class StreamLink:
         with suppress(OutboxError):
             self._outbox.put(0, RunTag.DRAINING)
 
-    def cancel(self, identity: int) -> None:
-        """Stops a run and forgets its sink. Nothing happens when it is over."""
-        run = self._runs.pop(identity, None)
+    def cancel(self, identity: int, index: int | None = None) -> None:
+        """Stops a run and forgets its sink, or stops a hook of it. Not what is over already."""
+        run = self._runs.get(identity)
         if run is None:
             return
+        if index is not None:
+            run.over.add(index)
+            run.stopped.add(index)
+            with suppress(OutboxError):
+                self._outbox.put(identity, RunTag.CANCEL, _wire.encode_cancel_run(index))
+            return
+        del self._runs[identity]
         never_sent = self._outbox.cancel(identity)
         self._joiner.drop(identity)
         self._remember(identity, run)
@@ -174,8 +174,11 @@ class StreamLink:
             self._outbox.put(identity, RunTag.CANCEL, _wire.encode_cancel_run())
         if never_sent or self._closed:
             self._released()
-            return
-        # A worker says `end` once it is over, and need not: then time says so.
+        else:
+            self._hold(identity)
+
+    def _hold(self, identity: int) -> None:
+        """A run still takes up the worker, until it says `end`; if it never does, for a while."""
         timer = asyncio.get_running_loop().call_later(_LETS_GO_SECONDS, self._let_go, identity)
         self._held[identity] = timer
 
@@ -197,9 +200,11 @@ class StreamLink:
         frames are broken, and what the listener raises.
         """
         broken: list[FrameError] = []
-        for octets in self._unpacked(batch, broken):
+        for read in self._unpacked(batch, broken):
             try:
-                frame = self._joiner.feed(decode_frame(octets))
+                if isinstance(read, FrameError):
+                    raise read
+                frame = self._joiner.feed(read)
                 if frame is not None:
                     self._take(frame)
             except FrameError as error:
@@ -223,9 +228,9 @@ class StreamLink:
         if declared is not None:
             self._listener.manifest(_wire.decode_manifest(declared))
 
-    def _unpacked(self, batch: bytes, broken: list[FrameError]) -> list[bytes]:
+    def _unpacked(self, batch: bytes, broken: list[FrameError]) -> list[Frame | FrameError]:
         try:
-            return unpack(batch)
+            return read_batch(batch)
         except FrameError as error:
             broken.append(error)
             self._broken_frame(error)
@@ -239,23 +244,85 @@ class StreamLink:
         take(self, frame)
 
     def _take_result(self, frame: Frame) -> None:
-        run = self._end(frame.id)
+        run = self._runs.get(frame.id)
         if run is None:
-            self._unawaited(frame.id)
+            self._end(frame.id)
+            self._unawaited(frame)
             return
         try:
-            result = _wire.decode_result(frame.body)
-        except MalformedError as error:
-            run.sink.failed(malformed(str(error)), sent=True)
-        else:
+            result = _wire.decode_result(frame.body, hooks=len(run.hooks))
+        except _wire.MalformedResultError as error:
+            self._spoiled(frame.id, run, malformed(str(error)), error.index)
+            return
+        if self._is_new(run, result.index):
+            self._over_in(frame.id, run, result.index)
             run.sink.answered(result)
+
+    def _is_new(self, run: StreamRun, index: int) -> bool:
+        """Whether this is the first answer of a hook; a second one is dropped, and counted."""
+        if index not in run.over:
+            return True
+        if index in run.stopped:
+            run.stopped.discard(index)
+            self._late(run, index)
+        else:
+            self._observer.frame_dropped(self.worker, FrameDrop.UNEXPECTED)
+        return False
+
+    def _over_in(self, identity: int, run: StreamRun, index: int) -> None:
+        """A hook of a run is over, and the run with its last one."""
+        run.over.add(index)
+        if len(run.over) < len(run.hooks):
+            return
+        if run.stopped:
+            # What was told to stop need not have stopped yet.
+            del self._runs[identity]
+            self._remember(identity, None)
+            self._hold(identity)
+        else:
+            self._end(identity)
+
+    def _spoiled(
+        self, identity: int, run: StreamRun, failure: HookFailure, index: int | None = None
+    ) -> None:
+        """An answer cannot be read. Whoever waits for a run of several hooks says what follows."""
+        if not run.is_fused:
+            self._end(identity)
+            run.sink.failed(failure, sent=True)
+        elif index is None:
+            run.sink.spoiled(failure, None)
+        elif self._is_new(run, index):
+            self._over_in(identity, run, index)
+            run.sink.spoiled(failure, index)
 
     def _take_end(self, frame: Frame) -> None:
         run = self._end(frame.id)
         if run is None:
             self._count_unknown(frame.id)
+        elif run.is_fused:
+            run.sink.ended()
         else:
             run.sink.failed(malformed("the run ended without a result"), sent=True)
+
+    def _take_need(self, frame: Frame) -> None:
+        """The worker lacks what a run goes on from: it is sent again, whole."""
+        run = self._runs.get(frame.id)
+        if run is None:
+            self._count_unknown(frame.id)
+            return
+        if self._sent is None or run.was_whole or run.begun:
+            raise FrameError("asks for what it was sent whole", id=frame.id)
+        run.was_whole = True
+        request = run.request
+        _wire.forget_lists(request.context, request.fields, self._sent)
+        try:
+            self._outbox.put(frame.id, RunTag.RUN, _wire.encode_run(request, self._sent))
+        except MessageTooLargeError as error:
+            self._end(frame.id)
+            run.sink.failed(failures.too_large(self.worker, error.size, error.limit), sent=True)
+        except OutboxError:
+            self._end(frame.id)
+            run.sink.failed(failures.no_room(self.worker, "it reads too slowly"), sent=True)
 
     def _take_goodbye(self, frame: Frame) -> None:
         if self._draining:
@@ -276,12 +343,14 @@ class StreamLink:
         run = self._runs.get(frame.id)
         if run is None:
             self._count_unknown(frame.id)
-        elif run.has_begun or _index_of(frame) != 0:
+            return
+        index = _index_of(frame)
+        if index in run.begun or index >= len(run.hooks):
             # A second time, or for a hook that is not in the run.
             self._observer.frame_dropped(self.worker, FrameDrop.UNEXPECTED)
         else:
-            run.has_begun = True
-            run.sink.begun()
+            run.begun.add(index)
+            run.sink.begun(index)
 
     def _take_extend(self, frame: Frame) -> None:
         run = self._runs.get(frame.id)
@@ -289,13 +358,13 @@ class StreamLink:
             self._count_unknown(frame.id)
             return
         try:
-            extra, _ = _wire.decode_extend(frame.body)
+            extra, index = _wire.decode_extend(frame.body)
         except MalformedError as error:
             raise FrameError(str(error), id=frame.id) from error
         else:
-            run.sink.extended(extra)
+            run.sink.extended(extra, index if run.is_fused else 0)
 
-    def _end(self, identity: int) -> _Run | None:
+    def _end(self, identity: int) -> StreamRun | None:
         """A run that is over; None when nobody waits for it, as for one that was cancelled."""
         run = self._runs.pop(identity, None)
         if run is None:
@@ -312,7 +381,7 @@ class StreamLink:
             timer.cancel()
             self._released()
 
-    def _remember(self, identity: int, run: _Run | None) -> None:
+    def _remember(self, identity: int, run: StreamRun | None) -> None:
         self._over[identity] = run
         if len(self._over) > _REMEMBERED:
             del self._over[next(iter(self._over))]
@@ -322,41 +391,48 @@ class StreamLink:
         if identity not in self._over:
             self._observer.frame_dropped(self.worker, FrameDrop.UNKNOWN_ID)
 
-    def _unawaited(self, identity: int) -> None:
+    def _unawaited(self, frame: Frame) -> None:
         """A result that nobody waits for: late, or of a run that never was."""
+        identity = frame.id
         if identity not in self._over:
             self._observer.frame_dropped(self.worker, FrameDrop.UNKNOWN_ID)
             return
-        self._observer.late_answer(self.worker)
         run = self._over[identity]
-        if run is not None:
+        if run is None:
+            self._observer.late_answer(self.worker)
+        else:
             self._over[identity] = None
-            self.notify(
-                Notice(
-                    code="LATE_ANSWER",
-                    message="the answer came after the run was cancelled, and was dropped",
-                    hook=run.hook,
-                    call_id=run.call_id,
-                )
+            self._late(run, _result_index(frame, len(run.hooks)))
+
+    def _late(self, run: StreamRun, index: int) -> None:
+        self._observer.late_answer(self.worker)
+        self.notify(
+            Notice(
+                code="LATE_ANSWER",
+                message="the answer came after the run was cancelled, and was dropped",
+                hook=run.hooks[index],
+                call_id=run.request.call_id,
             )
+        )
 
     def _broken_frame(self, error: FrameError) -> None:
         self._observer.frame_dropped(self.worker, FrameDrop.MALFORMED)
-        run = self._end(error.id)
+        run = self._runs.get(error.id)
         if run is None:
+            self._let_go(error.id)
             return
         failure = malformed(str(error))
         if isinstance(error, JoinerFullError):
             failure = failures.no_room_for_answer(self.worker)
-        run.sink.failed(failure, sent=True)
+        self._spoiled(error.id, run, failure)
 
 
 def _nobody_waits() -> None:
     """Until dispatch wants to know, there is nobody to tell."""
 
 
-class _StreamRun:
-    """One run on a stream."""
+class _Handle:
+    """One run on a stream, for whoever sent it."""
 
     __slots__ = ("_identity", "_link")
 
@@ -364,9 +440,17 @@ class _StreamRun:
         self._link = link
         self._identity = identity
 
-    def cancel(self) -> None:
-        """Stops it."""
-        self._link.cancel(self._identity)
+    def cancel(self, index: int | None = None) -> None:
+        """Stops it, or a hook of it."""
+        self._link.cancel(self._identity, index)
+
+
+def _result_index(result: Frame, hooks: int) -> int:
+    """Whose result it is, in a run of so many hooks; the first one's when that cannot be read."""
+    try:
+        return _wire.decode_result(result.body, hooks=hooks).index
+    except _wire.MalformedResultError as error:
+        return error.index or 0
 
 
 def _index_of(started: Frame) -> int:
@@ -386,4 +470,5 @@ _TAKERS: Final[Mapping[int, Callable[[StreamLink, Frame], None]]] = {
     EventTag.END: StreamLink._take_end,  # noqa: SLF001 - the class's own table
     EventTag.GOODBYE: StreamLink._take_goodbye,  # noqa: SLF001 - the class's own table
     EventTag.MANIFEST: StreamLink._take_manifest,  # noqa: SLF001 - the class's own table
+    EventTag.NEED: StreamLink._take_need,  # noqa: SLF001 - the class's own table
 }

@@ -73,6 +73,11 @@ class UnaryLink:
         return False
 
     @property
+    def fuses(self) -> bool:
+        """Never: a single run is of one hook."""
+        return False
+
+    @property
     def in_flight(self) -> int:
         """Runs sent and not yet answered or failed, and cancelled ones whose RPC goes on."""
         return len(self._tasks)
@@ -177,6 +182,6 @@ class _UnaryRun:
     def __init__(self, task: asyncio.Task[None]) -> None:
         self._task = task
 
-    def cancel(self) -> None:
-        """Cancels it."""
+    def cancel(self, index: int | None = None) -> None:
+        """Cancels it; it has one hook only."""
         self._task.cancel()

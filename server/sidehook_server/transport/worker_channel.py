@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
 
@@ -128,6 +130,14 @@ class RunStream:
     async def write(self, batch: bytes) -> None:
         """Sends one message. Raises RpcEndedError when the stream is over."""
         await self._rpc.write(batch)
+
+    async def finish(self, *, within: float) -> None:
+        """Sends no more, and lets the worker read what it was sent: for so many seconds at most."""
+        with suppress(RpcEndedError, TimeoutError):
+            async with asyncio.timeout(within):
+                await self._rpc.done_writing()
+                while True:
+                    await self._rpc.read()
 
     def cancel(self) -> None:
         """Ends the stream."""

@@ -20,8 +20,8 @@ from tests.conformance.language.errors import CaseError
 from tests.conformance.language.reading import Keys
 from tests.conformance.language.values import read_fields, read_text
 
-Emit: TypeAlias = Callable[[int], bytes]
-"""Makes a serialized frame for the run of an id."""
+Emit: TypeAlias = Callable[[int, int], bytes]
+"""Makes a serialized frame for the run of an id and the hook at an index of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,9 @@ class Answer:
 
     `held`: nothing more is sent until a step of the case says what. `hangs_up`: the
     worker's connection is gone instead. `mutates`: the hook does this to its payload in
-    place, and the answer is what the SDK makes of that.
+    place, and the answer is what the SDK makes of that. `result` is what `then` says, None
+    when it is nothing that an SDK could say; `keeps_fields`: of a run of several hooks, the
+    patch is sent with what the hook may not write.
     """
 
     first: tuple[Emit, ...] = ()
@@ -39,16 +41,27 @@ class Answer:
     held: bool = False
     hangs_up: bool = False
     mutates: Mapping[str, JSON] = field(default_factory=dict)
+    result: HookResult | None = None
+    keeps_fields: bool = False
+
+
+_TELLS_INDEX: Final = (EventTag.RESULT, EventTag.STARTED, EventTag.EXTEND)
 
 
 def frame(tag: EventTag, body: bytes = b"") -> Emit:
-    """A frame of a run."""
-    return lambda run: encode_frame(Frame(run, tag, body))
+    """A frame of a run; in those that are of a hook, the index is the first field."""
+
+    def emit(run: int, index: int) -> bytes:
+        indexed = body + bytes((8, index)) if index and tag in _TELLS_INDEX else body
+        return encode_frame(Frame(run, tag, indexed))
+
+    return emit
 
 
 _PROCEED: Final = HookResult(answer=NothingToSay())
 _BLOCK: Final = HookResult(answer=Violation(reason="no", code="NO"))
-_END: Final = frame(EventTag.END)
+END: Final = frame(EventTag.END)
+"""Nothing more comes for a run."""
 
 
 def result_frames(result: HookResult) -> tuple[Emit, ...]:
@@ -57,7 +70,7 @@ def result_frames(result: HookResult) -> tuple[Emit, ...]:
 
 
 def _result(body: bytes) -> tuple[Emit, ...]:
-    return (frame(EventTag.RESULT, body), _END)
+    return (frame(EventTag.RESULT, body), END)
 
 
 def _patch(name: str, text: bytes = b"1") -> bytes:
@@ -82,20 +95,28 @@ _RAW_1: Final = _nested(2, octets=b"1")
 _NAME_A: Final = _nested(1, octets=b"a")
 
 
-def _strange_run(run: int) -> bytes:
+def _strange_run(run: int, _index: int) -> bytes:
     return encode_frame(Frame(run + 1000, EventTag.RESULT, wire.encode_result(_PROCEED)))
 
 
-def _two_bodies(run: int) -> bytes:
+def _two_bodies(run: int, _index: int) -> bytes:
     return encode_frame(Frame(run, EventTag.RESULT, b"")) + b"\x4a\x00"
 
 
-def _late_part(run: int) -> bytes:
+def _late_part(run: int, _index: int) -> bytes:
     return encode_frame(Frame(run, EventTag.PART, wire.encode_result(_PROCEED), seq=1))
 
 
-def _unknown_kind(run: int) -> bytes:
+def _unknown_kind(run: int, _index: int) -> bytes:
     return encode_frame(Frame(run, 99, b"from the future"))
+
+
+def _no_hooks(run: int, _index: int) -> bytes:
+    return frame(EventTag.RESULT, wire.encode_result(_PROCEED))(run, 100)
+
+
+def _next_hooks(run: int, index: int) -> bytes:
+    return frame(EventTag.RESULT, wire.encode_result(_PROCEED))(run, index + 1)
 
 
 _PROCEEDS: Final = result_frames(_PROCEED)
@@ -105,12 +126,13 @@ MALFORMED: Final[Mapping[str, tuple[Emit, ...]]] = {
     "two_answers": _result(wire.encode_result(_PROCEED) + wire.encode_result(_BLOCK)),
     "patch_and_block": _result(_patch("a") + wire.encode_result(_BLOCK)),
     "not_protobuf": _result(b"\xff\xff"),
-    "index_of_no_hook": _result(wire.encode_result(_PROCEED) + b"\x08\x01"),
+    "index_of_no_hook": (_no_hooks, END),
     "field_twice": _result(_patch("a") + _patch("a")),
     "field_of_no_kind": _result(_patch_entry(_NAME_A + _nested(2, octets=b""))),
     "field_of_two_kinds": _result(_patch_entry(_NAME_A + _nested(2, octets=_JSON_1 + _RAW_1))),
     "field_without_name": _result(_patch_entry(_nested(2, octets=_JSON_1))),
-    "end_without_result": (_END,),
+    "index_of_next_hook": (_next_hooks, END),
+    "end_without_result": (END,),
     "two_bodies_in_a_frame": (_two_bodies,),
     "part_out_of_turn": (_late_part,),
     # What follows breaks the contract beside the answer, which counts.
@@ -133,10 +155,18 @@ def read_answer(value: JSON, where: str) -> Answer:
     wishes: tuple[float, ...] = keys.take("extend", _read_times, ())
     first += [frame(EventTag.EXTEND, wire.encode_extend(extra)) for extra in wishes]
     mutates = keys.mapping("mutate", reading.anything)
+    keeps_fields = keys.take("keeps_fields", reading.boolean, False)
     then = () if mutates else _then(keys)
     keys.finish()
+    result = then if isinstance(then, HookResult) else None
     return Answer(
-        first=tuple(first), then=then or (), after=after, held=then is None, mutates=mutates
+        first=tuple(first),
+        then=result_frames(then) if isinstance(then, HookResult) else then or (),
+        after=after,
+        held=then is None,
+        mutates=mutates,
+        result=result,
+        keeps_fields=keeps_fields,
     )
 
 
@@ -150,9 +180,9 @@ def _of_word(value: str, where: str) -> Answer:
     started = (frame(EventTag.STARTED, wire.encode_started()),)
     match value:
         case "proceed":
-            return Answer(first=started, then=_PROCEEDS)
+            return Answer(first=started, then=_PROCEEDS, result=_PROCEED)
         case "block":
-            return Answer(first=started, then=_result(wire.encode_result(_BLOCK)))
+            return Answer(first=started, then=result_frames(_BLOCK), result=_BLOCK)
         case "silent" | "hold":
             return Answer(first=started, held=True)
         case "hang_up":
@@ -162,21 +192,20 @@ def _of_word(value: str, where: str) -> Answer:
     )
 
 
-def _then(keys: Keys) -> tuple[Emit, ...] | None:
-    """The frames of the answer, None when it is held."""
+def _then(keys: Keys) -> HookResult | tuple[Emit, ...] | None:
+    """The answer, or the frames of one that breaks the contract; None when it is held."""
     if "malformed" in keys:
         return keys.required("malformed", _read_malformed)
     if "hold" in keys:
         keys.required("hold", reading.boolean)
         return None
     answer: HookAnswer = keys.one_of(_ANSWERS) if _has_answer(keys) else NothingToSay()
-    result = HookResult(
+    return HookResult(
         answer=answer,
         state=keys.take("state", read_state_change, StateChange()),
         annotations=keys.mapping("annotations", reading.text),
         rejected_fields=keys.several("rejected", reading.text),
     )
-    return result_frames(result)
 
 
 def _has_answer(keys: Keys) -> bool:

@@ -106,7 +106,8 @@ class CallExpectation:
     """Everything about the answer to one call, and the runs it was made of.
 
     `payload` is the whole payload after the call; None: it is what it was before.
-    `receipt`, `runs` and `detached` None are not looked at.
+    `receipt`, `runs`, `sent` and `detached` None are not looked at. `sent` are the hooks of
+    each run that the call waited for.
     """
 
     verdict: Verdict
@@ -119,6 +120,7 @@ class CallExpectation:
     unknown_scopes: tuple[str, ...] = ()
     development: bool = False
     runs: tuple[RunExpectation, ...] | None = None
+    sent: tuple[tuple[str, ...], ...] | None = None
     detached: tuple[RunExpectation, ...] | None = None
 
 
@@ -135,11 +137,13 @@ class NoticeExpectation:
 class EndOfCase:
     """What is there when all steps are done.
 
-    `notices` are all that a worker was sent, in order, but for HOOKS_ACTIVE. `counters`
-    are sums of the sidecar's metrics. `shows` is of `/state`.
+    `notices` are all that a worker was sent, in order, but for HOOKS_ACTIVE. `known` is how
+    many items of its lists each run that came to a worker was said to know. `counters` are
+    sums of the sidecar's metrics. `shows` is of `/state`.
     """
 
     notices: Mapping[str, tuple[NoticeExpectation, ...]] = field(default_factory=dict)
+    known: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     counters: Mapping[str, float] = field(default_factory=dict)
     shows: Mapping[str, JSON] = field(default_factory=dict)
 
@@ -163,6 +167,7 @@ def read_call_expectation(keys: Keys) -> CallExpectation:
         unknown_scopes=keys.several("unknown_scopes", reading.text),
         development=keys.take("development", reading.boolean, False),
         runs=keys.optional("runs", reading.list_of(_read_run)),
+        sent=keys.optional("sent", reading.list_of(_TEXTS)),
         detached=keys.optional("detached", reading.list_of(_read_run)),
     )
     _agree(expectation, keys.where)
@@ -186,6 +191,7 @@ def read_end_of_case(keys: Keys) -> EndOfCase:
     """The keys of an expectation that are about the whole case."""
     return EndOfCase(
         notices=keys.take("notices", reading.mapping_of(reading.list_of(_read_notice)), {}),
+        known=keys.mapping("known", reading.list_of(reading.integer)),
         counters=keys.mapping("counters", reading.number),
         shows=keys.take("shows", _read_shows, {}),
     )

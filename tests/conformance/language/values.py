@@ -3,6 +3,7 @@
 text: any YAML value          as compact JSON; compared as JSON, 1 and 1.0 apart
 text: {$json: "[1, 2]"}       exactly these octets, JSON or not
 text: {$raw: "AAEC"}          bytes, in base64
+text: {$turns: 40}            a list of so many texts of 100 characters, all different
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
+from sidehook._list_values import in_items
 from sidehook._types import JSON, Value, ValueKind
 from tests.conformance.language import reading
 from tests.conformance.language.errors import CaseError
@@ -20,16 +22,19 @@ from tests.conformance.language.reading import Keys
 
 EXACT: Final = "$json"
 RAW: Final = "$raw"
+TURNS: Final = "$turns"
+
+_TURN_CHARACTERS: Final = 100
 
 
 def read_value(value: JSON, where: str) -> Value:
     """The value that a YAML value stands for."""
-    if isinstance(value, dict) and (EXACT in value or RAW in value):
+    if is_exact(value):
         keys = Keys(value, where)
-        found = keys.one_of({EXACT: _exact, RAW: _raw})
+        found = keys.one_of({EXACT: _exact, RAW: _raw, TURNS: _turns})
         keys.finish()
         return found
-    return Value(ValueKind.JSON, json.dumps(value, separators=(",", ":")).encode())
+    return Value(ValueKind.JSON, _compact(value))
 
 
 def read_text(value: JSON, where: str) -> bytes:
@@ -45,6 +50,19 @@ def read_fields(value: JSON, where: str) -> Mapping[str, Value]:
     return reading.mapping_of(read_value)(value, where)
 
 
+def _compact(value: object) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def _turns(value: JSON, where: str) -> Value:
+    """A chat, as applications send it: item by item, as far as it is long enough for that."""
+    turns = [
+        f"turn {n} ".ljust(_TURN_CHARACTERS, ".") for n in range(reading.integer(value, where))
+    ]
+    octets = _compact(turns)
+    return in_items(turns, octets, _compact) or Value(ValueKind.JSON, octets)
+
+
 def _exact(value: JSON, where: str) -> Value:
     return Value(ValueKind.JSON, reading.text(value, where).encode("utf-8", "surrogatepass"))
 
@@ -58,7 +76,7 @@ def _raw(value: JSON, where: str) -> Value:
 
 def is_exact(value: JSON) -> bool:
     """Whether an expected value says its octets."""
-    return isinstance(value, dict) and (EXACT in value or RAW in value)
+    return isinstance(value, dict) and any(it in value for it in (EXACT, RAW, TURNS))
 
 
 def matches(expected: JSON, actual: Value) -> bool:

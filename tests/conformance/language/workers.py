@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Final
 
-from sidehook._hello import SPLIT_FRAMES
+from sidehook._hello import CONTINUATIONS, FUSED_RUNS, SPLIT_FRAMES
 from sidehook._manifest import ErrorPolicy, HookSpec, Limits, WorkerManifest
 from sidehook._types import JSON, FailureClass, Mode, OnError, OnRejected
 from tests.conformance.language import reading
@@ -16,6 +17,13 @@ from tests.conformance.language.reading import Keys
 
 DEFAULT_TYPE: Final = "doc"
 """The hook type of hooks and calls that name none."""
+
+
+class Continues(StrEnum):
+    """How a worker deals with lists of which only the end comes."""
+
+    KEEPS = "keeps"
+    FORGETS = "forgets"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,37 +43,57 @@ class Instance:
     hooks: Mapping[str, ScriptedHook]
     tenant: str = ""
     limits: Limits = field(default_factory=Limits)
+    fuses: bool = False
+    continues: Continues | None = None
 
     @property
     def manifest(self) -> WorkerManifest:
         """How it introduces itself."""
+        named = {FUSED_RUNS: self.fuses, CONTINUATIONS: self.continues is not None}
         return WorkerManifest(
             worker=self.worker,
             instance=self.name,
             hooks=tuple(hook.spec for hook in self.hooks.values()),
-            capabilities=frozenset({SPLIT_FRAMES}),
+            capabilities=frozenset({SPLIT_FRAMES, *(name for name, has in named.items() if has)}),
             limits=self.limits,
             tenant=self.tenant,
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Fuses:
+    """The instances of a worker that take several hooks in one run: all, or those named."""
+
+    everywhere: bool = False
+    instances: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScriptedWorker:
-    """A worker of a case. `instances` are its processes when the case begins."""
+    """A worker of a case. `instances` are its processes when the case begins.
+
+    `fuses` says which of them take several hooks in one run, `continues` whether they take
+    lists in part, and remember what they took.
+    """
 
     name: str
     instances: tuple[str, ...]
     hooks: Mapping[str, ScriptedHook]
     tenant: str = ""
     limits: Limits = field(default_factory=Limits)
+    fuses: Fuses = field(default_factory=Fuses)
+    continues: Continues | None = None
 
     def instance(
         self, name: str | None = None, hooks: Mapping[str, ScriptedHook] | None = None
     ) -> Instance:
         """One process of it, with hooks of its own where they are given."""
+        name = self.name if name is None else name
         return Instance(
             worker=self.name,
-            name=self.name if name is None else name,
+            name=name,
+            fuses=self.fuses.everywhere or name in self.fuses.instances,
+            continues=self.continues,
             hooks=self.hooks if hooks is None else hooks,
             tenant=self.tenant,
             limits=self.limits,
@@ -80,15 +108,25 @@ def read_workers(value: JSON, where: str) -> Mapping[str, ScriptedWorker]:
 
 def _read_worker(name: str, value: JSON, where: str) -> ScriptedWorker:
     keys = Keys(value, where)
+    usual: tuple[str, ...] = (name,)
+    instances = keys.take("instances", reading.list_of(reading.text), usual)
     worker = ScriptedWorker(
         name=name,
-        instances=keys.take("instances", reading.list_of(reading.text), (name,)),
+        instances=instances,
+        fuses=keys.take("fuses", _read_fuses, Fuses()),
+        continues=keys.optional("continues", reading.word(Continues)),
         hooks=keys.required("hooks", read_hooks),
         tenant=keys.take("tenant", reading.text, ""),
         limits=keys.take("limits", _read_limits, Limits()),
     )
     keys.finish()
     return worker
+
+
+def _read_fuses(value: JSON, where: str) -> Fuses:
+    if isinstance(value, list):
+        return Fuses(instances=reading.list_of(reading.text)(value, where))
+    return Fuses(everywhere=reading.boolean(value, where))
 
 
 def _read_limits(value: JSON, where: str) -> Limits:

@@ -13,7 +13,10 @@ SCOPE_WORKER = "application"
 
 @dataclass(slots=True, eq=False)
 class Seen:
-    """One run at its worker. `holds`: its worker waits to be told what to answer."""
+    """One hook that its worker was sent, in a run of its own or with others.
+
+    The request is what it is of this hook. `holds`: its worker waits to be told what to answer.
+    """
 
     worker: str
     instance: str
@@ -35,10 +38,16 @@ class Seen:
 
 @dataclass(slots=True)
 class Book:
-    """Every run and every notice, in the order in which they came."""
+    """Every hook that had its turn, run and notice, in the order in which they came.
+
+    `sent` are the calls and the hooks of each run, as it was sent; `known` is how many
+    items of its lists each one that came was said to know, by worker.
+    """
 
     runs: list[Seen] = field(default_factory=list)
+    sent: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
     notices: list[tuple[str, Notice]] = field(default_factory=list)
+    known: list[tuple[str, int]] = field(default_factory=list)
 
     def of_call(self, call_id: str, *, detached: bool) -> list[Seen]:
         """The runs of one call: those it waits for, or the detached ones."""

@@ -33,6 +33,11 @@ def run_differences(
         if expected is not None:
             runs = _in_order(book.of_call(call, detached=detached))
             yield from _differences(f"{call}: {what}", expected, runs, exact=exact)
+    if expect.sent is not None:
+        # Workers get their runs when they do; what is in one is in order.
+        sent = sorted(hooks for call_id, hooks in book.sent if call_id == call)
+        if sent != sorted(expect.sent):
+            yield f"{call}: the runs were of {sent}, not {sorted(expect.sent)}"
 
 
 def _in_order(runs: Sequence[Seen]) -> list[Seen]:
@@ -141,6 +146,14 @@ def notice_differences(
                 or wanted.fields != tuple(sorted(actual.fields))
             ):
                 yield f"a notice of {worker} is {actual}, not {wanted}"
+
+
+def known_differences(expected: Mapping[str, tuple[int, ...]], book: Book) -> Iterator[str]:
+    """How what was taken for known differs, for the workers that the case names."""
+    for worker, wanted in expected.items():
+        there = tuple(known for name, known in book.known if name == worker)
+        if there != wanted:
+            yield f"{worker} was said to know {list(there)} items, not {list(wanted)}"
 
 
 _ACTIVE: Final = "HOOKS_ACTIVE"

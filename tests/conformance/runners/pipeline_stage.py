@@ -11,14 +11,15 @@ import json
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 from pathlib import Path
 
 from sidehook import _wire as wire
 from sidehook._call import CallAnswer, Receipt
+from sidehook._continuations import Received
 from sidehook._errors import MalformedError
-from sidehook._frames import Joiner, decode_frame, pack
+from sidehook._frames import Joiner, decode_frame, pack, unpack
 from sidehook._hello import WorkerHello
 from sidehook._mux import Outbox
 from sidehook_server.config.model import Config
@@ -60,8 +61,8 @@ class _Line:
 
     def deliver(self, actor: Actor) -> bool:
         """Hands on what the sidecar has queued; whether there was anything."""
-        batch = self._outbox._gather()
-        for octets in batch:
+        batch = self._outbox.ready_batch()
+        for octets in unpack(batch) if batch else ():
             frame = self._joiner.feed(decode_frame(octets))
             if frame is not None:
                 actor.take(frame)
@@ -89,11 +90,15 @@ def _refusal(error: RefusedError | MalformedError) -> Refusal:
 
 
 class PipelineStage:
-    """A sidecar without its legs, and the workers and applications at their ends."""
+    """A sidecar without its legs, and the workers and applications at their ends.
+
+    With `all_fuse` every worker takes several hooks in one run, whatever the case says.
+    """
 
     is_exact = True
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, *, all_fuse: bool = False) -> None:
+        self._all_fuse = all_fuse
         self.book = Book()
         self.clock = CaseClock()
         self._config = config
@@ -111,7 +116,7 @@ class PipelineStage:
 
     async def declare(self, instance: Instance) -> Refusal | None:
         actor, line = self._actor(instance.worker, instance.name)
-        actor.declare(instance)
+        actor.declare(self._fusing(instance))
         self._settle()
         return line.refusal
 
@@ -138,6 +143,7 @@ class PipelineStage:
         return self._handles.get(scope, scope)
 
     def _attach(self, instance: Instance, handle: str | None) -> Refusal | None:
+        instance = self._fusing(instance)
         hello = WorkerHello(manifest=instance.manifest, scope_only=handle is not None)
         outbox = Outbox()
         try:
@@ -153,6 +159,9 @@ class PipelineStage:
             self._scopes[handle] = link_id
         self._settle()
         return None
+
+    def _fusing(self, instance: Instance) -> Instance:
+        return replace(instance, fuses=instance.fuses or self._all_fuse)
 
     def cut(self, link_id: str) -> None:
         """The connection of a link is gone."""
@@ -174,7 +183,7 @@ class PipelineStage:
     async def begin(self, name: str, octets: bytes) -> None:
         call = self._calls[name] = _CallUnderWay()
         try:
-            request = wire.decode_invoke(octets)
+            request = wire.decode_invoke(octets, Received())
         except MalformedError as error:
             call.answers.append(CallAnswer(malformed_call(error), Receipt(call_id="")))
             return
@@ -278,9 +287,11 @@ class PipelineStage:
 
 
 @asynccontextmanager
-async def pipeline_stage(case: Case, folder: Path) -> AsyncIterator[PipelineStage]:
+async def pipeline_stage(
+    case: Case, folder: Path, *, all_fuse: bool = False
+) -> AsyncIterator[PipelineStage]:
     """A stage on which the workers of a case are connected."""
-    stage = PipelineStage(configuring.load(case.configuration, folder))
+    stage = PipelineStage(configuring.load(case.configuration, folder), all_fuse=all_fuse)
     for worker in case.workers.values():
         for name in worker.instances:
             refusal = await stage.connect(worker.instance(name))

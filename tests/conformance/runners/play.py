@@ -32,7 +32,11 @@ from tests.conformance.language.workers import Instance
 from tests.conformance.runners.book import SCOPE_WORKER, Seen
 from tests.conformance.runners.check_answer import answer_differences
 from tests.conformance.runners.check_pages import counter_differences, state_differences
-from tests.conformance.runners.check_runs import notice_differences, run_differences
+from tests.conformance.runners.check_runs import (
+    known_differences,
+    notice_differences,
+    run_differences,
+)
 from tests.conformance.runners.stage import DrainEnd, Refusal, Retired, Stage
 
 
@@ -151,6 +155,7 @@ class _Play:
         end, stage = self._case.end, self._stage
         await stage.until(lambda: not list(notice_differences(end.notices, stage.book)))
         differences = list(notice_differences(end.notices, stage.book))
+        differences += known_differences(end.known, stage.book)
         return differences + await self._look_at_pages()
 
     async def _look_at_pages(self) -> list[str]:

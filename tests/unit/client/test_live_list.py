@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from sidehook import UnknownHookTypeError
@@ -140,3 +142,10 @@ def test_probes_without_answers_do_not_pile_up() -> None:
     assert not live.has_hooks("quiet", 1000.0)
     live.apply(WatchResponse(probe=2, version=1, lease=2000.0))
     assert live.has_hooks("quiet", 1000.0), "a probe that was forgotten gives no lease"
+
+
+def test_what_a_list_of_its_own_leaves_out_is_asked_for() -> None:
+    own = replace(hook_list(quiet=False), filtered=True)
+    assert not held(own).has_hooks("quiet", 101.0)
+    assert held(own).has_hooks("left_out", 101.0)
+    assert held(replace(own, undeclared_types_allowed=True)).has_hooks("left_out", 101.0)

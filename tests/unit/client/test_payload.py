@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidehook import EncodeError, Payload, Receipt
-from sidehook._payload import MAX_NAME_BYTES
+from sidehook._payload import MAX_NAME_BYTES, unasked
 from sidehook._types import Value, ValueKind
 from sidehook.views import ComponentPreExecute
 
@@ -222,3 +222,47 @@ def test_a_value_that_json_cannot_carry_is_named_by_its_path() -> None:
         Payload.from_values({"model_options": {"tools": [1, object()]}})
     assert caught.value.path.startswith("model_options")
     assert "tools" in caught.value.path
+
+
+def no_hooks() -> Receipt:
+    return Receipt(call_id="c")
+
+
+def test_what_nobody_was_asked_about_is_encoded_when_it_is_first_read() -> None:
+    answer = unasked({"good": [1, 2], "bad": object()}, {}, no_hooks)
+    with pytest.raises(EncodeError, match="bad"):
+        len(answer)
+    assert unasked({"good": [1, 2]}, {"more": 1}, no_hooks) == {"good": [1, 2], "more": 1}
+
+
+def test_a_mapping_that_changes_later_changes_no_payload() -> None:
+    given = {"field": 1}
+    answer = unasked(given, {}, no_hooks)
+    given["other"] = 2
+    assert answer == {"field": 1}
+
+
+def test_a_view_that_nobody_was_asked_about_stays_one() -> None:
+    view = ComponentPreExecute.from_values({"component_type": "Instruction"})
+    same, other = unasked(view, {}, no_hooks), unasked(view, {"model_options": None}, no_hooks)
+    assert type(same) is type(other) is ComponentPreExecute
+    assert same == view
+    assert other == {"component_type": "Instruction", "model_options": None}
+    assert pickle.loads(pickle.dumps(other)) == other
+
+
+def test_a_receipt_that_is_made_later_is_made_once() -> None:
+    made: list[Receipt] = []
+
+    def receipt() -> Receipt:
+        made.append(Receipt(call_id=str(len(made))))
+        return made[-1]
+
+    answer = unasked(None, {"a": 1}, receipt)
+    assert made == []
+    assert answer.receipt is answer.receipt is made[0]
+
+
+def test_what_is_no_mapping_is_refused_as_it_is_for_a_call() -> None:
+    with pytest.raises(TypeError, match="not int"):
+        unasked(1, {}, no_hooks)  # type: ignore[arg-type]  # what a caller may get wrong

@@ -12,6 +12,7 @@ PUBLIC = [
     "CallFailure",
     "CallOutcome",
     "CallRefusedError",
+    "CallerForbiddenError",
     "Client",
     "ClientStats",
     "Context",

@@ -65,3 +65,8 @@ def test_half_a_pair_of_certificate_and_key_is_refused_when_the_client_is_made(k
 def test_tls_and_credentials_exclude_each_other(kind: Any) -> None:
     with pytest.raises(ValueError, match="give one of them"):
         kind("127.0.0.1:1", tls=sidehook.Tls(), credentials=grpc.ssl_channel_credentials())
+
+
+def test_one_token_is_enough(kind: Any) -> None:
+    with pytest.raises(ValueError, match="token= and token_file= are two tokens"):
+        kind(token="a", token_file="b")

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,24 @@ def test_the_user_s_own_sidecar_comes_first(
     (socket_folder / "sidehook").mkdir()
     (socket_folder / "sidehook" / "sidehook.sock").touch()
     assert default_target() == expected
+
+
+def test_a_folder_that_this_user_may_not_look_into_is_where_the_sidecar_is(
+    monkeypatch: pytest.MonkeyPatch, socket_folder: Path
+) -> None:
+    shut = socket_folder / "sidehook"
+    shut.mkdir()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(socket_folder))
+    user = os.geteuid()
+    shut.chmod(0)
+    try:
+        if user == 0:
+            # Root may look anywhere; the folder of the test is root's alone.
+            os.seteuid(65534)
+        assert default_target() == f"unix://{shut}/sidehook.sock"
+    finally:
+        os.seteuid(user)
+        shut.chmod(0o700)
 
 
 @pytest.mark.parametrize(

@@ -122,8 +122,11 @@ class FakeRun:
     def __init__(self, link: FakeLink, request: RunRequest, sink: RunSink) -> None:
         self.link = link
         self.request = request
-        self.hook = request.steps[0][0].hook
+        self.hooks = [hook.hook for step in request.steps for hook in step]
+        self.hook = self.hooks[0]
         self.cancelled = False
+        self.stopped: list[int] = []
+        self._open = set(range(len(self.hooks)))
         self._sink = sink
 
     def answer(self, result: HookResult = PROCEED) -> None:
@@ -137,17 +140,39 @@ class FakeRun:
         if not self.cancelled:
             self._sink.failed(failure, sent=sent)
 
-    def cancel(self) -> None:
+    def cancel(self, index: int | None = None) -> None:
+        if index is not None:
+            self.stopped.append(index)
+            return
         self._end()
         self.cancelled = True
 
-    def begin(self) -> None:
-        """The worker calls the hook."""
-        self._sink.begun()
+    def begin(self, index: int = 0) -> None:
+        """The worker calls a hook."""
+        self._sink.begun(index)
 
     def ask_for(self, seconds: float) -> None:
         """The hook asks for more time."""
         self._sink.extended(seconds)
+
+    def answer_one(self, index: int, answer: HookResult = PROCEED) -> None:
+        """One of several hooks answers; the run goes on until its last one has."""
+        self._open.discard(index)
+        if not self._open:
+            self._end()
+        if not self.cancelled:
+            self._sink.answered(replace(answer, index=index))
+
+    def spoil(self, index: int | None = None) -> None:
+        """The answer of one of several hooks cannot be read."""
+        if not self.cancelled:
+            self._sink.spoiled(a_failure(FailureClass.MALFORMED), index)
+
+    def end(self) -> None:
+        """The worker says that nothing more comes for a run of several hooks."""
+        self._end()
+        if not self.cancelled:
+            self._sink.ended()
 
     def _end(self) -> None:
         if self in self.link.under_way:
@@ -165,6 +190,7 @@ class FakeLink:
         self.healthy = True
         self.draining = False
         self.tells_begin = False
+        self.fuses = False
         self.max_in_flight = 1024
         self.released: Callable[[], None] = lambda: None
         self.refuses: HookFailure | None = None
@@ -212,6 +238,7 @@ class FakeRegistry:
     scopes: frozenset[str] = frozenset()
     max_payload_bytes: int = 1000
     generation: int = 7
+    fuses: frozenset[str] = frozenset()
     caps: dict[str, int] = field(default_factory=dict)
 
     def max_in_flight(self, worker: str) -> int | None:
@@ -222,7 +249,13 @@ class FakeRegistry:
 
     def plan(self, hook_type: str) -> Plan:
         hooks = self.hooks if hook_type == "t" else ()
-        plan = compile_plan(hook_type, hooks, writable=self.writable, generation=self.generation)
+        plan = compile_plan(
+            hook_type,
+            hooks,
+            writable=self.writable,
+            generation=self.generation,
+            fuses=self.fuses,
+        )
         return replace(plan, max_payload_bytes=self.max_payload_bytes)
 
     def scope_hooks(self, handle: str, hook_type: str) -> tuple[PlannedHook, ...] | None:

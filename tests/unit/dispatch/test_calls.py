@@ -2,11 +2,10 @@
 
 import pytest
 
-from sidehook._call import CallAnswer, CallContext, CallFailure, CallRequest
+from sidehook._call import CallAnswer, CallContext, CallFailure, CallRequest, size_of
 from sidehook._run import HookResult
 from sidehook._types import FailureClass, HookOutcome, Mode, OnError
 from sidehook_server.dispatch.observer import GuardMissed
-from sidehook_server.pipeline.answers import size_of
 from sidehook_server.pipeline.load import LoadLimits
 from sidehook_server.pipeline.model import CallSettings
 from tests.unit.dispatch.fakes import (

@@ -46,11 +46,17 @@ class Recorder:
     began: bool = False
     asked_for: list[float] = field(default_factory=list)
 
-    def begun(self) -> None:
+    def begun(self, index: int = 0) -> None:
         self.began = True
 
-    def extended(self, extra: float) -> None:
+    def extended(self, extra: float, index: int = 0) -> None:
         self.asked_for.append(extra)
+
+    def spoiled(self, failure: HookFailure, index: int | None) -> None:
+        self.failures.append(failure)
+
+    def ended(self) -> None:
+        self.over.set()
 
     def answered(self, result: HookResult) -> None:
         self.results.append(result)

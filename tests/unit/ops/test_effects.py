@@ -45,6 +45,7 @@ class FakeLink:
     healthy = True
     draining = False
     tells_begin = False
+    fuses = False
 
     def __init__(self) -> None:
         self.notices: asyncio.Queue[Notice] = asyncio.Queue()

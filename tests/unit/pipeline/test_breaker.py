@@ -147,3 +147,13 @@ def test_a_run_from_before_it_opened_again_does_not_pass_for_the_probe() -> None
     entered(breaker, breaker.probes_at)
     breaker.succeeded(old)
     assert state(breaker) is BreakerState.HALF_OPEN
+
+
+def test_looking_whether_it_keeps_a_run_away_lets_none_through() -> None:
+    assert not a_breaker().keeps_away(0.0)
+    breaker = opened()
+    assert breaker.keeps_away(0.999)
+    assert not breaker.keeps_away(1.0)
+    assert state(breaker) is BreakerState.OPEN
+    entered(breaker, 1.0)
+    assert breaker.keeps_away(1.0)

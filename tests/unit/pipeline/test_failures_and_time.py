@@ -119,6 +119,22 @@ def test_an_observer_cannot_starve_a_gate() -> None:
     call.says("c")
     lines = call.verdict.receipt.lines
     assert [line.failure_class for line in lines] == ["timeout", "timeout", None]
+    assert [line.code for line in lines] == ["HOOK_TIMEOUT", "NO_TIME_LEFT", ""]
+
+
+def test_an_observer_that_must_decide_fails_the_call_when_its_share_is_spent() -> None:
+    must = a_hook("must", Mode.AUDIT, priority=60, on_error=OnError.FAIL)
+    call = Scripted(a_plan(a_hook("aud", Mode.AUDIT), must), budget=5.02)
+    call.wait(1.0)
+    assert (call.failure.hook, call.failure.metadata) == ("must", {"code": "NO_TIME_LEFT"})
+    assert call.verdict.receipt.duration == 1.0
+
+
+def test_a_call_without_any_time_is_over_before_its_first_hook() -> None:
+    call = Scripted(a_plan(a_hook("h")), budget=0.0)
+    assert call.failure.reason == "DEADLINE_EXCEEDED"
+    assert call.outcomes == {"h": HookOutcome.SKIPPED_HALTED}
+    assert call.verdict.receipt.duration == 0.0
 
 
 def test_a_late_answer_is_counted_and_changes_nothing() -> None:

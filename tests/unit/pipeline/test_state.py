@@ -8,7 +8,7 @@ from sidehook._call import CallContext, StateChange
 from sidehook._run import HookResult
 from sidehook._types import FailureClass, HookOutcome, Mode, OnError
 from sidehook_server.pipeline.model import CallSettings
-from tests.unit.pipeline.scripted import NOTHING, Scripted, a_hook, a_plan, block
+from tests.unit.pipeline.scripted import NOTHING, Scripted, a_hook, a_plan, block, patch
 
 
 def sets(result: HookResult = NOTHING, removed: str = "", **keys: str) -> HookResult:
@@ -67,6 +67,18 @@ def test_concurrent_state_over_the_limit_fails_by_plan_order_and_keeps_nothing()
     assert (call.failure.hook, call.failure.failure_class) == ("b", FailureClass.MALFORMED)
     assert call.outcomes == {"a": HookOutcome.PROCEEDED, "b": HookOutcome.FAILED_CLOSED}
     assert not call.verdict.state
+
+
+def test_concurrent_state_over_the_limit_leaves_the_rejected_fields_in_the_receipt() -> None:
+    for action, outcome in (
+        (OnError.FAIL, HookOutcome.FAILED_CLOSED),
+        (OnError.IGNORE, HookOutcome.FAILED_OPEN),
+    ):
+        plan = a_plan(a_hook("h", Mode.CONCURRENT, on_error=action))
+        call = Scripted(plan, settings=CallSettings(max_state_bytes=8))
+        call.says("h", sets(patch(a="3"), n='"much too long"'))
+        (line,) = call.verdict.receipt.lines
+        assert (line.outcome, line.rejected_fields) == (outcome, ("a",))
 
 
 def test_state_that_is_not_json_is_malformed() -> None:

@@ -27,6 +27,8 @@ def test_a_condition_that_is_false_skips_the_hook_in_the_receipt() -> None:
     call = Scripted(a_plan(when("payload.a == 2")))
     assert call.outcomes == {"h": HookOutcome.SKIPPED_CONDITION}
     assert call.patched == {}
+    (line,) = call.verdict.receipt.lines
+    assert (line.code, line.message, line.duration) == ("", "", None)
 
 
 def test_a_condition_that_holds_lets_the_hook_run() -> None:

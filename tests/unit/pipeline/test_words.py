@@ -21,6 +21,8 @@ def test_a_text_is_cut_with_an_ellipsis_and_short_ones_stay() -> None:
 def test_of_many_names_the_first_are_told_and_the_others_counted() -> None:
     assert named(["a", "b"]) == "a,b"
     assert named([str(n) for n in range(25)]).endswith(",18,19 and 5 more")
+    assert named([str(n) for n in range(21)]).endswith(",18,19 and 1 more")
+    assert named([str(n) for n in range(20)]).endswith(",18,19")
 
 
 def test_a_long_reason_reaches_the_caller_whole_and_the_receipt_in_short() -> None:

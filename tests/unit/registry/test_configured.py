@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sidehook_server.config.model import LimitsConfig, WorkerConfig
+from sidehook_server.config.model import HookTypeConfig, LimitsConfig, WorkerConfig
 from sidehook_server.registry.effects import Dismiss, RefusalReason
 from sidehook_server.registry.identity import Peer
 from tests.unit.registry.scripted import TYPE, Scripted, a_config, a_hook
@@ -60,3 +60,46 @@ def test_a_worker_that_left_the_configuration_leaves_its_hooks_in_the_plan() -> 
     assert sidecar.candidates() == ("one",)
     sidecar.goodbye("one").detach("one")
     assert sidecar.paths() == ["w/guard"]
+
+
+def test_only_the_operator_says_how_many_runs_an_instance_gets_at_once() -> None:
+    sidecar = Scripted(a_config(WorkerConfig(name="w", max_in_flight=3), WorkerConfig(name="v")))
+    assert sidecar.registry.max_in_flight("w") == 3
+    assert sidecar.registry.max_in_flight("v") is None
+    assert sidecar.registry.max_in_flight("nobody") is None
+
+
+def test_every_link_whose_process_lost_its_name_is_dismissed() -> None:
+    sidecar = Scripted().attach("one", a_hook(), peer=Peer(uid=7))
+    sidecar.attach("two", a_hook(), peer=Peer(uid=1000)).attach("three", a_hook())
+    sidecar.attach("other", a_hook(), worker="v").configure(
+        a_config(bound_to(1000), WorkerConfig(name="v", uid=1000))
+    )
+    assert [effect.link_id for effect in sidecar.effects(Dismiss)] == ["one", "three", "other"]
+    assert sidecar.candidates() == ("two",)
+
+
+def test_a_link_that_the_sidecar_dialled_stays_while_its_target_is_configured() -> None:
+    config = a_config(WorkerConfig(name="w", target="unix:///run/w.sock"))
+    sidecar = Scripted(config).attach("one", a_hook(), expected_worker="w").configure(config)
+    assert sidecar.effects(Dismiss) == []
+    assert sidecar.candidates() == ("one",)
+    attached = Scripted().attach("one", a_hook()).configure(config)
+    assert [effect.link_id for effect in attached.effects(Dismiss)] == ["one"]
+
+
+def test_a_link_that_drains_goes_on_to_do_so() -> None:
+    sidecar = Scripted().attach("one", a_hook()).goodbye("one").configure(a_config())
+    assert sidecar.candidates() == ()
+
+
+def test_a_type_is_declared_as_long_as_it_is_configured() -> None:
+    config = a_config(hook_types=[HookTypeConfig(name="own", writable=frozenset({"text"}))])
+    registry = Scripted().configure(config).registry
+    assert registry.is_declared("own")
+    assert registry.plan("own").writable == {"text"}
+    assert "own" in registry.hook_list().types
+    without = Scripted(config).configure(a_config()).registry
+    assert not without.is_declared("own")
+    assert "own" not in without.hook_list().types
+    assert without.list_version == 2

@@ -124,6 +124,39 @@ def test_retiring_a_worker_forgets_it() -> None:
     assert sidecar.registry.kept() == ()
 
 
+def test_without_the_name_of_a_hook_all_of_a_worker_are_retired() -> None:
+    sidecar = Scripted().attach("one", a_hook("a"), a_hook("b")).detach("one")
+    sidecar.apply(transitions.retired(sidecar.registry, "w"))
+    assert sidecar.last.retired == ("w/a", "w/b")
+
+
+def test_retiring_a_hook_that_its_worker_never_had_changes_nothing() -> None:
+    sidecar = Scripted().attach("one", a_hook()).detach("one")
+    before = sidecar.registry
+    assert sidecar.retire("w", "other").registry is before
+    assert sidecar.last.effects == ()
+
+
+def test_a_call_that_began_before_its_hook_was_retired_finds_nobody_to_serve_it() -> None:
+    sidecar = Scripted().attach("one", a_hook("a"), a_hook("b")).attach("two", a_hook("b"))
+    began_with = sidecar.planned("a")
+    sidecar.detach("one").retire("w", "a")
+    assert sidecar.last.retired == ("w/a",)
+    assert sidecar.registry.candidates(began_with) == ()
+
+
+def test_what_comes_back_leaves_alone_what_is_there_already() -> None:
+    sidecar = Scripted().attach("one", a_hook("a", priority=1), a_hook("b"))
+    kept = KeptWorker("w", (KeptHook(a_hook("a", priority=9)), KeptHook(a_hook("c"))))
+    other = KeptWorker("v", (KeptHook(a_hook("d"), "acme"),))
+    sidecar.apply(transitions.restored(sidecar.registry, [kept, other]))
+    assert sidecar.paths() == ["w/a", "v/d", "w/b", "w/c"]
+    assert sidecar.planned("a").priority == 1
+    assert sidecar.candidates("a") == ("one",)
+    assert sidecar.candidates("c") == ()
+    assert [worker.worker for worker in sidecar.registry.kept()] == ["w", "v"]
+
+
 def test_retiring_twice_changes_nothing_the_second_time() -> None:
     sidecar = Scripted().attach("one", a_hook()).detach("one").retire("w", "guard")
     before = sidecar.registry
@@ -162,6 +195,15 @@ def test_a_hook_that_an_instance_declares_is_not_retired(hook: str) -> None:
     assert "'host-7'" in refusal.problems[0]
     assert "stop them" in refusal.problems[0]
     assert sidecar.paths() == ["w/guard"]
+
+
+def test_every_instance_is_named_that_declares_a_hook_which_was_to_be_retired() -> None:
+    sidecar = Scripted().attach("one", a_hook(), instance="host-7").attach("two", a_hook())
+    sidecar.attach("three", a_hook("other"), instance="host-9").retire("w", "guard")
+    assert sidecar.problems() == (
+        f"hook w/guard ({TYPE}) is still declared by 'host-7', 'two', and would be back with their "
+        "next registration; stop them, or take the hook out of them, first",
+    )
 
 
 def test_a_worker_with_one_hook_in_use_is_not_retired_in_part() -> None:
@@ -244,17 +286,48 @@ def test_manifests_that_change_all_the_time_do_not_fill_the_plan_without_end() -
 
 
 def test_only_so_many_names_of_workers_are_known_at_once() -> None:
-    sidecar = Scripted()
-    for number in range(MAX_WORKERS):
-        sidecar.attach(f"link-{number}", worker=f"w{number}")
+    hooks = (KeptHook(a_hook()),)
+    sidecar = Scripted(kept=[KeptWorker(f"w{number}", hooks) for number in range(MAX_WORKERS)])
     sidecar.attach("link-more", a_hook(), worker="more")
     (problem,) = sidecar.problems()
     assert "1000 workers are known, the most there may be" in problem
     assert sidecar.attach("replica", a_hook(), worker="w7").last.refusal is None
-    sidecar.detach("link-3").attach("link-again", a_hook(), worker="more")
+    sidecar.retire("w3").attach("link-again", a_hook(), worker="more")
     assert sidecar.last.refusal is None
 
 
 def test_a_name_without_hooks_is_forgotten_when_its_worker_goes() -> None:
     sidecar = Scripted().attach("one").detach("one")
     assert sidecar.registry.seen == frozenset()
+
+
+def test_a_worker_that_was_kept_with_more_hooks_than_there_may_be_adds_none() -> None:
+    kept = KeptWorker("w", tuple(KeptHook(a_hook(f"h{n}")) for n in range(MAX_HOOKS + 1)))
+    sidecar = Scripted(kept=[kept])
+    assert sidecar.attach("one", a_hook("h7")).problems() == ()
+    (problem,) = sidecar.attach("two", a_hook("new")).problems()
+    assert problem == (
+        "worker 'w', field hooks: with those that it declared before it would have 1002, and at "
+        "most 1000 are kept under one name; retire those that it does not serve"
+    )
+    assert sidecar.last.refusal is not None
+    assert sidecar.last.refusal.reason is RefusalReason.INVALID_MANIFEST
+
+
+def test_in_development_other_hooks_take_the_place_of_a_full_manifest() -> None:
+    sidecar = Scripted(a_config(dev=True)).attach("one", *(a_hook(f"a{n}") for n in range(600)))
+    assert sidecar.remanifest("one", *(a_hook(f"b{n}") for n in range(600))).problems() == ()
+    assert len(sidecar.paths()) == 600
+
+
+def test_an_application_s_scope_takes_no_room_from_workers() -> None:
+    hooks = (KeptHook(a_hook()),)
+    sidecar = Scripted(kept=[KeptWorker(f"w{number}", hooks) for number in range(MAX_WORKERS)])
+    assert sidecar.attach("app", a_hook(), worker="app", scope_handle="h1").problems() == ()
+    refusal = sidecar.attach("more", worker="more").last.refusal
+    assert refusal is not None
+    assert refusal.reason is RefusalReason.INVALID_MANIFEST
+    assert sidecar.problems() == (
+        "worker 'more': 1000 workers are known, the most there may be; retire those that will not "
+        "come back",
+    )

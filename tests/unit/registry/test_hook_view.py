@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 
 import pytest
 
-from sidehook._types import FailureClass, Mode, OnError, OnRejected
+from sidehook._types import JSON, FailureClass, Mode, OnError, OnRejected
 from sidehook_server.conditions import compile_condition
 from sidehook_server.modes import GATES
 from sidehook_server.pipeline.model import PlannedHook
@@ -57,3 +57,20 @@ def test_a_view_of_something_else_is_no_hook(term: str) -> None:
     view = hook_view(FULL)
     with pytest.raises((KeyError, TypeError, ValueError)):
         hook_from_view("w", {**view, term: 1 if term != "priority" else "high"})
+
+
+@pytest.mark.parametrize(
+    ("term", "value", "problem"),
+    [
+        ("priority", True, "True is no number"),
+        ("priority", "high", "'high' is no number"),
+        ("timeout_seconds", None, "None is no number"),
+        ("fields", "ab", "'ab' is no list"),
+        ("fields", [1], "1 is no text"),
+        ("on_error", ["fail"], r"\['fail'\] is no object"),
+        ("scope", 7, "7 is no text"),
+    ],
+)
+def test_a_term_of_another_kind_is_named(term: str, value: JSON, problem: str) -> None:
+    with pytest.raises(TypeError, match=f"^{problem}$"):
+        hook_from_view("w", {**hook_view(FULL), term: value})

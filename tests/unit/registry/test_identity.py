@@ -150,6 +150,8 @@ def test_hooks_of_a_bound_name_are_retired_by_the_operator_and_by_its_owner(
     else:
         assert sidecar.last.refusal.reason is RefusalReason.WORKER_IDENTITY
         assert sidecar.paths() == ["w/guard"]
+        (log,) = sidecar.effects(Log)
+        assert (log.fields["worker"], log.fields["link"]) == ("w", "")
 
 
 def test_identity_is_reported_with_everything_else_that_is_wrong() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sidehook._catalogue import CATALOGUE
 from sidehook._hook_list import ScopeName
-from sidehook_server.config.model import HookTypeConfig, UndeclaredTypes, WorkerConfig
+from sidehook_server.config.model import HookTypeConfig, LimitsConfig, UndeclaredTypes, WorkerConfig
 from sidehook_server.registry.effects import AnnounceActive, ListChanged
 from tests.unit.registry.scripted import OTHER_TYPE, TYPE, Scripted, a_config, a_hook
 
@@ -20,6 +20,7 @@ def test_the_first_list_is_complete_and_has_every_declared_type() -> None:
 def test_the_list_names_the_sidecar_and_the_writable_fields() -> None:
     hook_list = Scripted().registry.hook_list(sidecar="s-1")
     assert hook_list.sidecar == "s-1"
+    assert Scripted().registry.hook_list().sidecar == ""
     assert hook_list.types[TYPE].writable_fields == CATALOGUE[TYPE].writable
 
 
@@ -125,3 +126,11 @@ def test_declared_are_the_types_of_the_catalogue_and_the_configuration() -> None
     assert registry.is_declared("own")
     assert not registry.is_declared("of_nobody")
     assert not registry.undeclared_allowed
+
+
+def test_a_type_that_nobody_declared_has_a_plan_without_hooks() -> None:
+    config = a_config(limits=LimitsConfig(max_payload_bytes=77), dev=True)
+    plan = Scripted(config).registry.plan("of_nobody")
+    assert (plan.hook_type, plan.hooks, plan.writable) == ("of_nobody", (), frozenset())
+    assert (plan.max_payload_bytes, plan.development, plan.missing) == (77, True, ())
+    assert plan.generation == Scripted(config).registry.generation

@@ -173,6 +173,28 @@ def test_a_damaged_file_stops_the_start_and_is_named_with_what_to_do(
     assert "restore the file from a copy" in str(raised.value)
 
 
+def test_a_condition_that_this_sidecar_does_not_take_stops_the_start_by_its_hook(
+    tmp_path: Path,
+) -> None:
+    spec = HookSpec(name="guard", hook_type="t", condition="payload.a == 1")
+    with ManifestStore(tmp_path) as store:
+        store.save(KeptWorker("pii", (KeptHook(spec),)))
+        file = only_file(tmp_path)
+        file.write_text(file.read_text().replace("payload.a == 1", "payload.a = 1"))
+        with pytest.raises(StateError) as raised:
+            store.load()
+        assert raised.value.path == file
+        for words in (
+            "hook 'guard' for 't': this sidecar does not take its condition",
+            "write one there that it takes",
+            "does not start without them",
+        ):
+            assert words in str(raised.value)
+        file.write_text(file.read_text().replace("payload.a = 1", "payload.a == 2"))
+        (kept,) = store.load()
+        assert kept.hooks[0].spec.condition == "payload.a == 2"
+
+
 def test_a_file_that_cannot_be_read_stops_the_start_too(tmp_path: Path) -> None:
     with ManifestStore(tmp_path) as store:
         store.save(ONE)

@@ -21,7 +21,7 @@ from sidehook._frames import (
     split,
     unpack,
 )
-from sidehook._hello import SPLIT_FRAMES, ClientHello, SidecarHello
+from sidehook._hello import CONTINUATIONS, SPLIT_FRAMES, ClientHello, SidecarHello
 from sidehook._manifest import Limits
 from sidehook._rpc import RpcEndedError
 from sidehook._run import HookResult, NothingToSay, Patch
@@ -59,7 +59,7 @@ async def test_the_sidecar_says_hello_and_answers(channel: grpc.aio.Channel) -> 
     hello = await stream.greet()
     assert hello.protocol_version == 1
     assert hello.sidecar.startswith("sidecar-")
-    assert hello.capabilities == {SPLIT_FRAMES}
+    assert hello.capabilities == {CONTINUATIONS, SPLIT_FRAMES}
     assert hello.limits.max_message_bytes == 17 * 1024 * 1024
 
     await stream.send(invoke_frame(1, a_call(call_id="mine")))

@@ -12,6 +12,7 @@ import orjson
 from sidehook._call import CallAnswer, CallFailure, CallRequest, ReceiptLine, Violation
 from sidehook_server.ops.decision_log.values import View, payload_of
 from sidehook_server.ops.outcomes import outcome_of
+from sidehook_server.registry.caller_refusals import REASON as CALLER_FORBIDDEN
 
 MAX_TEXT: Final = 1024
 """A longer text of an application or a hook is cut: one call must not fill the log."""
@@ -74,6 +75,8 @@ def _ending(answer: CallAnswer, view: View) -> dict[str, str]:
     else:
         return _NOBODY
     ending = {"code": _cut(code), "hook": outcome.hook, "worker": outcome.worker}
+    if isinstance(outcome, CallFailure) and code == CALLER_FORBIDDEN:
+        ending |= {name: _cut(outcome.metadata.get(name, "")) for name in ("caller", "identity")}
     return {**ending, "reason": _cut(text)} if view.texts else ending
 
 

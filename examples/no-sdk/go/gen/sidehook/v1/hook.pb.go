@@ -621,7 +621,8 @@ type WorkerManifest struct {
 	// Its hooks, each name once, 1000 at most. May be empty.
 	Hooks []*HookSpec `protobuf:"bytes,4,rep,name=hooks,proto3" json:"hooks,omitempty"`
 	// What the worker can do beyond the base contract. Known names: `fused_runs`
-	// (several hooks in one run), `split_frames` (messages in several frames).
+	// (several hooks in one run), `split_frames` (messages in several frames),
+	// `continuations` (lists without what was sent before).
 	// Unknown names are ignored. At most 64 names of at most 256 characters.
 	Capabilities []string `protobuf:"bytes,5,rep,name=capabilities,proto3" json:"capabilities,omitempty"`
 	// What it accepts. Unset: the defaults of Limits.

@@ -86,6 +86,7 @@ type Value struct {
 	//
 	//	*Value_Json
 	//	*Value_Raw
+	//	*Value_Continuation
 	Kind          isValue_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -146,6 +147,15 @@ func (x *Value) GetRaw() []byte {
 	return nil
 }
 
+func (x *Value) GetContinuation() *Continuation {
+	if x != nil {
+		if x, ok := x.Kind.(*Value_Continuation); ok {
+			return x.Continuation
+		}
+	}
+	return nil
+}
+
 type isValue_Kind interface {
 	isValue_Kind()
 }
@@ -165,9 +175,160 @@ type Value_Raw struct {
 	Raw []byte `protobuf:"bytes,2,opt,name=raw,proto3,oneof"`
 }
 
+type Value_Continuation struct {
+	// The same as `json`, without what the receiver has already seen of it. Only on
+	// a stream both of whose ends declare `continuations`, and only in calls and
+	// runs, never in a patch.
+	Continuation *Continuation `protobuf:"bytes,3,opt,name=continuation,proto3,oneof"`
+}
+
 func (*Value_Json) isValue_Kind() {}
 
 func (*Value_Raw) isValue_Kind() {}
+
+func (*Value_Continuation) isValue_Kind() {}
+
+// A JSON value with a long list in it, such as the messages of a chat, of which
+// the receiver knows a part. Both ends remember the items of the list that this
+// stream last carried in this field for this session, which must have an id, and
+// those of no other: the newest of a list that does not fit their memory are
+// forgotten with it, and so is whatever was not asked for for the longest time.
+//
+// The value is `head`, then the items with a comma between any two, then `tail`:
+// the last `known` items of the chain that ends in `known_digest`, then `items`.
+// The digest of a chain of n items is BLAKE2b of 16 bytes over the digest of the
+// first n - 1 and the octets of the n-th; that of none is over tenant, session id
+// and field name, each after its length in 8 bytes, big-endian. A list with
+// `known` = 0 begins a chain anew.
+//
+// A receiver without these items says `need` with the id of the call or run, and
+// does nothing else with it. It is then sent again under that id, whole.
+type Continuation struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text before the first item, up to the opening bracket.
+	Head []byte `protobuf:"bytes,1,opt,name=head,proto3" json:"head,omitempty"`
+	// How many items the receiver has.
+	Known uint32 `protobuf:"varint,2,opt,name=known,proto3" json:"known,omitempty"`
+	// The digest of the chain at the last of these. Empty when `known` is 0.
+	KnownDigest []byte `protobuf:"bytes,3,opt,name=known_digest,json=knownDigest,proto3" json:"known_digest,omitempty"`
+	// The items that follow, each a JSON text.
+	Items [][]byte `protobuf:"bytes,4,rep,name=items,proto3" json:"items,omitempty"`
+	// The text after the last item, from the closing bracket on.
+	Tail          []byte `protobuf:"bytes,5,opt,name=tail,proto3" json:"tail,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Continuation) Reset() {
+	*x = Continuation{}
+	mi := &file_sidehook_v1_payload_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Continuation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Continuation) ProtoMessage() {}
+
+func (x *Continuation) ProtoReflect() protoreflect.Message {
+	mi := &file_sidehook_v1_payload_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Continuation.ProtoReflect.Descriptor instead.
+func (*Continuation) Descriptor() ([]byte, []int) {
+	return file_sidehook_v1_payload_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Continuation) GetHead() []byte {
+	if x != nil {
+		return x.Head
+	}
+	return nil
+}
+
+func (x *Continuation) GetKnown() uint32 {
+	if x != nil {
+		return x.Known
+	}
+	return 0
+}
+
+func (x *Continuation) GetKnownDigest() []byte {
+	if x != nil {
+		return x.KnownDigest
+	}
+	return nil
+}
+
+func (x *Continuation) GetItems() [][]byte {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+func (x *Continuation) GetTail() []byte {
+	if x != nil {
+		return x.Tail
+	}
+	return nil
+}
+
+// The receiver of a call or run lacks what a continuation in it builds on.
+type NeedContent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The fields that have to be sent whole.
+	Fields        []string `protobuf:"bytes,1,rep,name=fields,proto3" json:"fields,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NeedContent) Reset() {
+	*x = NeedContent{}
+	mi := &file_sidehook_v1_payload_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NeedContent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NeedContent) ProtoMessage() {}
+
+func (x *NeedContent) ProtoReflect() protoreflect.Message {
+	mi := &file_sidehook_v1_payload_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NeedContent.ProtoReflect.Descriptor instead.
+func (*NeedContent) Descriptor() ([]byte, []int) {
+	return file_sidehook_v1_payload_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *NeedContent) GetFields() []string {
+	if x != nil {
+		return x.Fields
+	}
+	return nil
+}
 
 var File_sidehook_v1_payload_proto protoreflect.FileDescriptor
 
@@ -178,11 +339,20 @@ const file_sidehook_v1_payload_proto_rawDesc = "" +
 	"\x06fields\x18\x01 \x03(\v2 .sidehook.v1.Payload.FieldsEntryR\x06fields\x1aM\n" +
 	"\vFieldsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12(\n" +
-	"\x05value\x18\x02 \x01(\v2\x12.sidehook.v1.ValueR\x05value:\x028\x01\"?\n" +
+	"\x05value\x18\x02 \x01(\v2\x12.sidehook.v1.ValueR\x05value:\x028\x01\"z\n" +
 	"\x05Value\x12\x14\n" +
 	"\x04json\x18\x01 \x01(\fH\x00R\x04json\x12\x12\n" +
-	"\x03raw\x18\x02 \x01(\fH\x00R\x03rawB\x06\n" +
-	"\x04kindJ\x04\b\x03\x10\x04B;\n" +
+	"\x03raw\x18\x02 \x01(\fH\x00R\x03raw\x12?\n" +
+	"\fcontinuation\x18\x03 \x01(\v2\x19.sidehook.v1.ContinuationH\x00R\fcontinuationB\x06\n" +
+	"\x04kind\"\x85\x01\n" +
+	"\fContinuation\x12\x12\n" +
+	"\x04head\x18\x01 \x01(\fR\x04head\x12\x14\n" +
+	"\x05known\x18\x02 \x01(\rR\x05known\x12!\n" +
+	"\fknown_digest\x18\x03 \x01(\fR\vknownDigest\x12\x14\n" +
+	"\x05items\x18\x04 \x03(\fR\x05items\x12\x12\n" +
+	"\x04tail\x18\x05 \x01(\fR\x04tail\"%\n" +
+	"\vNeedContent\x12\x16\n" +
+	"\x06fields\x18\x01 \x03(\tR\x06fieldsB;\n" +
 	"\x0fdev.sidehook.v1P\x01Z&sidehook.dev/go/sidehook/v1;sidehookv1b\x06proto3"
 
 var (
@@ -197,20 +367,23 @@ func file_sidehook_v1_payload_proto_rawDescGZIP() []byte {
 	return file_sidehook_v1_payload_proto_rawDescData
 }
 
-var file_sidehook_v1_payload_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_sidehook_v1_payload_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_sidehook_v1_payload_proto_goTypes = []any{
-	(*Payload)(nil), // 0: sidehook.v1.Payload
-	(*Value)(nil),   // 1: sidehook.v1.Value
-	nil,             // 2: sidehook.v1.Payload.FieldsEntry
+	(*Payload)(nil),      // 0: sidehook.v1.Payload
+	(*Value)(nil),        // 1: sidehook.v1.Value
+	(*Continuation)(nil), // 2: sidehook.v1.Continuation
+	(*NeedContent)(nil),  // 3: sidehook.v1.NeedContent
+	nil,                  // 4: sidehook.v1.Payload.FieldsEntry
 }
 var file_sidehook_v1_payload_proto_depIdxs = []int32{
-	2, // 0: sidehook.v1.Payload.fields:type_name -> sidehook.v1.Payload.FieldsEntry
-	1, // 1: sidehook.v1.Payload.FieldsEntry.value:type_name -> sidehook.v1.Value
-	2, // [2:2] is the sub-list for method output_type
-	2, // [2:2] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	4, // 0: sidehook.v1.Payload.fields:type_name -> sidehook.v1.Payload.FieldsEntry
+	2, // 1: sidehook.v1.Value.continuation:type_name -> sidehook.v1.Continuation
+	1, // 2: sidehook.v1.Payload.FieldsEntry.value:type_name -> sidehook.v1.Value
+	3, // [3:3] is the sub-list for method output_type
+	3, // [3:3] is the sub-list for method input_type
+	3, // [3:3] is the sub-list for extension type_name
+	3, // [3:3] is the sub-list for extension extendee
+	0, // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_sidehook_v1_payload_proto_init() }
@@ -221,6 +394,7 @@ func file_sidehook_v1_payload_proto_init() {
 	file_sidehook_v1_payload_proto_msgTypes[1].OneofWrappers = []any{
 		(*Value_Json)(nil),
 		(*Value_Raw)(nil),
+		(*Value_Continuation)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -228,7 +402,7 @@ func file_sidehook_v1_payload_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sidehook_v1_payload_proto_rawDesc), len(file_sidehook_v1_payload_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   3,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -100,7 +100,7 @@ type ClientHello struct {
 	Sdk string `protobuf:"bytes,2,opt,name=sdk,proto3" json:"sdk,omitempty"`
 	// What it accepts.
 	Limits *Limits `protobuf:"bytes,3,opt,name=limits,proto3" json:"limits,omitempty"`
-	// What it can do beyond the base contract: `split_frames`.
+	// What it can do beyond the base contract: `split_frames`, `continuations`.
 	Capabilities  []string `protobuf:"bytes,4,rep,name=capabilities,proto3" json:"capabilities,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -173,7 +173,8 @@ type SidecarHello struct {
 	Sidecar string `protobuf:"bytes,2,opt,name=sidecar,proto3" json:"sidecar,omitempty"`
 	// What it accepts.
 	Limits *Limits `protobuf:"bytes,3,opt,name=limits,proto3" json:"limits,omitempty"`
-	// What it can do beyond the base contract: `split_frames`, `fused_runs`.
+	// What it can do beyond the base contract: `split_frames`, `fused_runs`,
+	// `continuations`.
 	Capabilities []string `protobuf:"bytes,4,rep,name=capabilities,proto3" json:"capabilities,omitempty"`
 	// On an attached scope: the handle that calls name to run its hooks. Random,
 	// bound to this stream.

@@ -145,10 +145,18 @@ type RunRequest struct {
 	TimeLeft *durationpb.Duration `protobuf:"bytes,6,opt,name=time_left,json=timeLeft,proto3" json:"time_left,omitempty"`
 	// How the call ended; for FIRE_AND_FORGET hooks only.
 	CallEnd *CallEnd `protobuf:"bytes,7,opt,name=call_end,json=callEnd,proto3" json:"call_end,omitempty"`
-	// The same for every attempt at this run, so that a hook can tell a repeat.
+	// The same for every attempt at this run, so that a hook can tell a repeat. In a
+	// run of several hooks the key of each is this and then its name.
 	IdempotencyKey string `protobuf:"bytes,8,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// By how many bytes the patches of the run may make the payload larger, names and
+	// values together. Set in runs of several hooks only.
+	PayloadRoom *uint64 `protobuf:"varint,9,opt,name=payload_room,json=payloadRoom,proto3,oneof" json:"payload_room,omitempty"`
+	// By how many bytes its hooks may make the state larger: keys, with the worker's
+	// name and `/` before those without `shared.`, and texts together. Set in runs of
+	// several hooks only.
+	StateRoom     *uint64 `protobuf:"varint,10,opt,name=state_room,json=stateRoom,proto3,oneof" json:"state_room,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RunRequest) Reset() {
@@ -235,6 +243,20 @@ func (x *RunRequest) GetIdempotencyKey() string {
 		return x.IdempotencyKey
 	}
 	return ""
+}
+
+func (x *RunRequest) GetPayloadRoom() uint64 {
+	if x != nil && x.PayloadRoom != nil {
+		return *x.PayloadRoom
+	}
+	return 0
+}
+
+func (x *RunRequest) GetStateRoom() uint64 {
+	if x != nil && x.StateRoom != nil {
+		return *x.StateRoom
+	}
+	return 0
 }
 
 // One hook, or several at once.
@@ -1028,7 +1050,9 @@ type Notice struct {
 	// A stable name: `HOOKS_ACTIVE` (every live list holder knows this worker's
 	// hooks, or its lease ran out), `FIELDS_REJECTED`, `BLOCK_SUPPRESSED`,
 	// `PATCH_DISCARDED`, `ANSWER_MALFORMED`, `DOWNGRADE_REFUSED`, `LATE_ANSWER`,
-	// `EXTENSION_CUT` (less time, or none, was granted than the hook asked for).
+	// `EXTENSION_CUT` (less time, or none, was granted than the hook asked for),
+	// `REGISTRATION_REFUSED` (a sidecar that dialled does not accept the worker;
+	// it ends the stream, and dials again).
 	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
 	// The hook it is about; empty for the worker.
 	Hook string `protobuf:"bytes,2,opt,name=hook,proto3" json:"hook,omitempty"`
@@ -1128,6 +1152,7 @@ type EventFrame struct {
 	//	*EventFrame_End
 	//	*EventFrame_Goodbye
 	//	*EventFrame_Manifest
+	//	*EventFrame_Need
 	Body          isEventFrame_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1263,6 +1288,15 @@ func (x *EventFrame) GetManifest() *WorkerManifest {
 	return nil
 }
 
+func (x *EventFrame) GetNeed() *NeedContent {
+	if x != nil {
+		if x, ok := x.Body.(*EventFrame_Need); ok {
+			return x.Need
+		}
+	}
+	return nil
+}
+
 type isEventFrame_Body interface {
 	isEventFrame_Body()
 }
@@ -1307,6 +1341,11 @@ type EventFrame_Manifest struct {
 	Manifest *WorkerManifest `protobuf:"bytes,11,opt,name=manifest,proto3,oneof"`
 }
 
+type EventFrame_Need struct {
+	// A run builds on content that is not known here; please send it whole.
+	Need *NeedContent `protobuf:"bytes,12,opt,name=need,proto3,oneof"`
+}
+
 func (*EventFrame_Hello) isEventFrame_Body() {}
 
 func (*EventFrame_Result) isEventFrame_Body() {}
@@ -1322,6 +1361,8 @@ func (*EventFrame_End) isEventFrame_Body() {}
 func (*EventFrame_Goodbye) isEventFrame_Body() {}
 
 func (*EventFrame_Manifest) isEventFrame_Body() {}
+
+func (*EventFrame_Need) isEventFrame_Body() {}
 
 // The worker introduces itself.
 type WorkerHello struct {
@@ -1573,7 +1614,7 @@ const file_sidehook_v1_worker_service_proto_rawDesc = "" +
 	"\x10protocol_version\x18\x01 \x01(\rR\x0fprotocolVersion\x12\x18\n" +
 	"\asidecar\x18\x02 \x01(\tR\asidecar\"K\n" +
 	"\x10DescribeResponse\x127\n" +
-	"\bmanifest\x18\x01 \x01(\v2\x1b.sidehook.v1.WorkerManifestR\bmanifest\"\xe4\x02\n" +
+	"\bmanifest\x18\x01 \x01(\v2\x1b.sidehook.v1.WorkerManifestR\bmanifest\"\xd0\x03\n" +
 	"\n" +
 	"RunRequest\x12\x17\n" +
 	"\acall_id\x18\x01 \x01(\tR\x06callId\x12\x1b\n" +
@@ -1583,7 +1624,13 @@ const file_sidehook_v1_worker_service_proto_rawDesc = "" +
 	"\acontext\x18\x05 \x01(\v2\x18.sidehook.v1.CallContextR\acontext\x126\n" +
 	"\ttime_left\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\btimeLeft\x12/\n" +
 	"\bcall_end\x18\a \x01(\v2\x14.sidehook.v1.CallEndR\acallEnd\x12'\n" +
-	"\x0fidempotency_key\x18\b \x01(\tR\x0eidempotencyKey\"5\n" +
+	"\x0fidempotency_key\x18\b \x01(\tR\x0eidempotencyKey\x12&\n" +
+	"\fpayload_room\x18\t \x01(\x04H\x00R\vpayloadRoom\x88\x01\x01\x12\"\n" +
+	"\n" +
+	"state_room\x18\n" +
+	" \x01(\x04H\x01R\tstateRoom\x88\x01\x01B\x0f\n" +
+	"\r_payload_roomB\r\n" +
+	"\v_state_room\"5\n" +
 	"\aRunStep\x12*\n" +
 	"\x05hooks\x18\x01 \x03(\v2\x14.sidehook.v1.HookRunR\x05hooks\"\xcd\x02\n" +
 	"\aHookRun\x12\x12\n" +
@@ -1642,7 +1689,7 @@ const file_sidehook_v1_worker_service_proto_rawDesc = "" +
 	"\x04hook\x18\x02 \x01(\tR\x04hook\x12\x18\n" +
 	"\amessage\x18\x03 \x01(\tR\amessage\x12\x17\n" +
 	"\acall_id\x18\x04 \x01(\tR\x06callId\x12\x16\n" +
-	"\x06fields\x18\x05 \x03(\tR\x06fields\"\xca\x03\n" +
+	"\x06fields\x18\x05 \x03(\tR\x06fields\"\xf4\x03\n" +
 	"\n" +
 	"EventFrame\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x10\n" +
@@ -1656,8 +1703,9 @@ const file_sidehook_v1_worker_service_proto_rawDesc = "" +
 	"\x03end\x18\t \x01(\v2\x13.sidehook.v1.RunEndH\x00R\x03end\x120\n" +
 	"\agoodbye\x18\n" +
 	" \x01(\v2\x14.sidehook.v1.GoodbyeH\x00R\agoodbye\x129\n" +
-	"\bmanifest\x18\v \x01(\v2\x1b.sidehook.v1.WorkerManifestH\x00R\bmanifestB\x06\n" +
-	"\x04bodyJ\x04\b\f\x10\r\"e\n" +
+	"\bmanifest\x18\v \x01(\v2\x1b.sidehook.v1.WorkerManifestH\x00R\bmanifest\x12.\n" +
+	"\x04need\x18\f \x01(\v2\x18.sidehook.v1.NeedContentH\x00R\x04needB\x06\n" +
+	"\x04body\"e\n" +
 	"\vWorkerHello\x127\n" +
 	"\bmanifest\x18\x01 \x01(\v2\x1b.sidehook.v1.WorkerManifestR\bmanifest\x12\x1d\n" +
 	"\n" +
@@ -1725,6 +1773,7 @@ var file_sidehook_v1_worker_service_proto_goTypes = []any{
 	(FailureClass)(0),           // 31: sidehook.v1.FailureClass
 	(*SidecarHello)(nil),        // 32: sidehook.v1.SidecarHello
 	(*Draining)(nil),            // 33: sidehook.v1.Draining
+	(*NeedContent)(nil),         // 34: sidehook.v1.NeedContent
 }
 var file_sidehook_v1_worker_service_proto_depIdxs = []int32{
 	21, // 0: sidehook.v1.DescribeResponse.manifest:type_name -> sidehook.v1.WorkerManifest
@@ -1758,19 +1807,20 @@ var file_sidehook_v1_worker_service_proto_depIdxs = []int32{
 	18, // 28: sidehook.v1.EventFrame.end:type_name -> sidehook.v1.RunEnd
 	19, // 29: sidehook.v1.EventFrame.goodbye:type_name -> sidehook.v1.Goodbye
 	21, // 30: sidehook.v1.EventFrame.manifest:type_name -> sidehook.v1.WorkerManifest
-	21, // 31: sidehook.v1.WorkerHello.manifest:type_name -> sidehook.v1.WorkerManifest
-	24, // 32: sidehook.v1.ExtendHook.extra:type_name -> google.protobuf.Duration
-	0,  // 33: sidehook.v1.WorkerService.Describe:input_type -> sidehook.v1.DescribeRequest
-	2,  // 34: sidehook.v1.WorkerService.Run:input_type -> sidehook.v1.RunRequest
-	9,  // 35: sidehook.v1.WorkerService.RunStream:input_type -> sidehook.v1.RunStreamRequest
-	1,  // 36: sidehook.v1.WorkerService.Describe:output_type -> sidehook.v1.DescribeResponse
-	5,  // 37: sidehook.v1.WorkerService.Run:output_type -> sidehook.v1.RunResponse
-	10, // 38: sidehook.v1.WorkerService.RunStream:output_type -> sidehook.v1.RunStreamResponse
-	36, // [36:39] is the sub-list for method output_type
-	33, // [33:36] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	34, // 31: sidehook.v1.EventFrame.need:type_name -> sidehook.v1.NeedContent
+	21, // 32: sidehook.v1.WorkerHello.manifest:type_name -> sidehook.v1.WorkerManifest
+	24, // 33: sidehook.v1.ExtendHook.extra:type_name -> google.protobuf.Duration
+	0,  // 34: sidehook.v1.WorkerService.Describe:input_type -> sidehook.v1.DescribeRequest
+	2,  // 35: sidehook.v1.WorkerService.Run:input_type -> sidehook.v1.RunRequest
+	9,  // 36: sidehook.v1.WorkerService.RunStream:input_type -> sidehook.v1.RunStreamRequest
+	1,  // 37: sidehook.v1.WorkerService.Describe:output_type -> sidehook.v1.DescribeResponse
+	5,  // 38: sidehook.v1.WorkerService.Run:output_type -> sidehook.v1.RunResponse
+	10, // 39: sidehook.v1.WorkerService.RunStream:output_type -> sidehook.v1.RunStreamResponse
+	37, // [37:40] is the sub-list for method output_type
+	34, // [34:37] is the sub-list for method input_type
+	34, // [34:34] is the sub-list for extension type_name
+	34, // [34:34] is the sub-list for extension extendee
+	0,  // [0:34] is the sub-list for field type_name
 }
 
 func init() { file_sidehook_v1_worker_service_proto_init() }
@@ -1783,6 +1833,7 @@ func file_sidehook_v1_worker_service_proto_init() {
 	file_sidehook_v1_payload_proto_init()
 	file_sidehook_v1_receipt_proto_init()
 	file_sidehook_v1_stream_proto_init()
+	file_sidehook_v1_worker_service_proto_msgTypes[2].OneofWrappers = []any{}
 	file_sidehook_v1_worker_service_proto_msgTypes[6].OneofWrappers = []any{
 		(*HookResult_Proceed)(nil),
 		(*HookResult_Patch)(nil),
@@ -1807,6 +1858,7 @@ func file_sidehook_v1_worker_service_proto_init() {
 		(*EventFrame_End)(nil),
 		(*EventFrame_Goodbye)(nil),
 		(*EventFrame_Manifest)(nil),
+		(*EventFrame_Need)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -66,6 +66,31 @@ const (
 //  4. A worker that wants to leave sends `goodbye`: it gets no new runs,
 //     finishes those it has, and closes. Its hooks stay in the plan.
 //  5. An id that is not under way is dropped and counted by either end.
+//
+// A worker that declares the capability `fused_runs` gets consecutive hooks in
+// one run, and does between them what the sidecar would have done:
+//
+//  1. It runs the steps in order, the hooks of one step at once. A hook sees the
+//     payload and the state as those of the steps before it left them, and of the
+//     payload only the fields that it asked for.
+//  2. It sends `started` before it calls a hook, and one `result` as soon as the
+//     hook has answered. A result stands for the `started` of its hook too. Before
+//     it calls a hook of a later step that is not idempotent, `started` must have
+//     left the process: the sidecar sends again what was not started.
+//  3. Of a patch it applies the fields that the hook may write (HookRun) and moves
+//     the names of the others to `rejected_fields`; the patch of a hook that may
+//     not modify loses all of them. A field that a hook may not write, left in its
+//     patch, makes every later result of the run malformed. What a hook staged of
+//     the state holds for later steps, unless it failed or its mode is AUDIT.
+//  4. It stops after a block of a hook that may block, and after a failure whose
+//     class has the action FAIL; after any other it goes on with the payload as
+//     it was before that hook.
+//  5. It may stop after any result and send `end`: what was not started is sent
+//     again, in another run. It must do so where it cannot know what the sidecar
+//     makes of a result: a patch or state beyond `payload_room` or `state_room`,
+//     and rejected fields under ON_REJECTED_ERROR.
+//  6. When the time of one hook is over, the sidecar cancels the run, or of
+//     several hooks at once that one, and sends what comes after it in a new run.
 type WorkerServiceClient interface {
 	// The worker's manifest. Idempotent.
 	Describe(ctx context.Context, in *DescribeRequest, opts ...grpc.CallOption) (*DescribeResponse, error)
@@ -156,6 +181,31 @@ type WorkerService_RunStreamClient = grpc.BidiStreamingClient[RunStreamRequest, 
 //  4. A worker that wants to leave sends `goodbye`: it gets no new runs,
 //     finishes those it has, and closes. Its hooks stay in the plan.
 //  5. An id that is not under way is dropped and counted by either end.
+//
+// A worker that declares the capability `fused_runs` gets consecutive hooks in
+// one run, and does between them what the sidecar would have done:
+//
+//  1. It runs the steps in order, the hooks of one step at once. A hook sees the
+//     payload and the state as those of the steps before it left them, and of the
+//     payload only the fields that it asked for.
+//  2. It sends `started` before it calls a hook, and one `result` as soon as the
+//     hook has answered. A result stands for the `started` of its hook too. Before
+//     it calls a hook of a later step that is not idempotent, `started` must have
+//     left the process: the sidecar sends again what was not started.
+//  3. Of a patch it applies the fields that the hook may write (HookRun) and moves
+//     the names of the others to `rejected_fields`; the patch of a hook that may
+//     not modify loses all of them. A field that a hook may not write, left in its
+//     patch, makes every later result of the run malformed. What a hook staged of
+//     the state holds for later steps, unless it failed or its mode is AUDIT.
+//  4. It stops after a block of a hook that may block, and after a failure whose
+//     class has the action FAIL; after any other it goes on with the payload as
+//     it was before that hook.
+//  5. It may stop after any result and send `end`: what was not started is sent
+//     again, in another run. It must do so where it cannot know what the sidecar
+//     makes of a result: a patch or state beyond `payload_room` or `state_room`,
+//     and rejected fields under ON_REJECTED_ERROR.
+//  6. When the time of one hook is over, the sidecar cancels the run, or of
+//     several hooks at once that one, and sends what comes after it in a new run.
 type WorkerServiceServer interface {
 	// The worker's manifest. Idempotent.
 	Describe(context.Context, *DescribeRequest) (*DescribeResponse, error)

@@ -49,7 +49,50 @@ export interface Value {
     | //
     /** Bytes as they are. */
     { $case: "raw"; value: Buffer }
+    | //
+    /**
+     * The same as `json`, without what the receiver has already seen of it. Only on
+     * a stream both of whose ends declare `continuations`, and only in calls and
+     * runs, never in a patch.
+     */
+    { $case: "continuation"; value: Continuation }
     | undefined;
+}
+
+/**
+ * A JSON value with a long list in it, such as the messages of a chat, of which
+ * the receiver knows a part. Both ends remember the items of the list that this
+ * stream last carried in this field for this session, which must have an id, and
+ * those of no other: the newest of a list that does not fit their memory are
+ * forgotten with it, and so is whatever was not asked for for the longest time.
+ *
+ * The value is `head`, then the items with a comma between any two, then `tail`:
+ * the last `known` items of the chain that ends in `known_digest`, then `items`.
+ * The digest of a chain of n items is BLAKE2b of 16 bytes over the digest of the
+ * first n - 1 and the octets of the n-th; that of none is over tenant, session id
+ * and field name, each after its length in 8 bytes, big-endian. A list with
+ * `known` = 0 begins a chain anew.
+ *
+ * A receiver without these items says `need` with the id of the call or run, and
+ * does nothing else with it. It is then sent again under that id, whole.
+ */
+export interface Continuation {
+  /** The text before the first item, up to the opening bracket. */
+  head: Buffer;
+  /** How many items the receiver has. */
+  known: number;
+  /** The digest of the chain at the last of these. Empty when `known` is 0. */
+  knownDigest: Buffer;
+  /** The items that follow, each a JSON text. */
+  items: Buffer[];
+  /** The text after the last item, from the closing bracket on. */
+  tail: Buffer;
+}
+
+/** The receiver of a call or run lacks what a continuation in it builds on. */
+export interface NeedContent {
+  /** The fields that have to be sent whole. */
+  fields: string[];
 }
 
 function createBasePayload(): Payload {
@@ -198,6 +241,9 @@ export const Value: MessageFns<Value> = {
       case "raw":
         writer.uint32(18).bytes(message.kind.value);
         break;
+      case "continuation":
+        Continuation.encode(message.kind.value, writer.uint32(26).fork()).join();
+        break;
     }
     return writer;
   },
@@ -231,6 +277,14 @@ export const Value: MessageFns<Value> = {
             message.kind = { $case: "raw", value: Buffer.from(reader.bytes()) };
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.kind = { $case: "continuation", value: Continuation.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -261,7 +315,171 @@ export const Value: MessageFns<Value> = {
         }
         break;
       }
+      case "continuation": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "continuation", value: Continuation.fromPartial(object.kind.value) };
+        }
+        break;
+      }
     }
+    return message;
+  },
+};
+
+function createBaseContinuation(): Continuation {
+  return { head: Buffer.alloc(0), known: 0, knownDigest: Buffer.alloc(0), items: [], tail: Buffer.alloc(0) };
+}
+
+export const Continuation: MessageFns<Continuation> = {
+  encode(message: Continuation, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.head.length !== 0) {
+      writer.uint32(10).bytes(message.head);
+    }
+    if (message.known !== 0) {
+      writer.uint32(16).uint32(message.known);
+    }
+    if (message.knownDigest.length !== 0) {
+      writer.uint32(26).bytes(message.knownDigest);
+    }
+    for (const v of message.items) {
+      writer.uint32(34).bytes(v!);
+    }
+    if (message.tail.length !== 0) {
+      writer.uint32(42).bytes(message.tail);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Continuation {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseContinuation();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.head = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.known = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.knownDigest = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.items.push(Buffer.from(reader.bytes()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.tail = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Continuation>, I>>(base?: I): Continuation {
+    return Continuation.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Continuation>, I>>(object: I): Continuation {
+    const message = createBaseContinuation();
+    message.head = object.head ?? Buffer.alloc(0);
+    message.known = object.known ?? 0;
+    message.knownDigest = object.knownDigest ?? Buffer.alloc(0);
+    message.items = object.items?.map((e) => e) || [];
+    message.tail = object.tail ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBaseNeedContent(): NeedContent {
+  return { fields: [] };
+}
+
+export const NeedContent: MessageFns<NeedContent> = {
+  encode(message: NeedContent, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.fields) {
+      writer.uint32(10).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NeedContent {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNeedContent();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.fields.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<NeedContent>, I>>(base?: I): NeedContent {
+    return NeedContent.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<NeedContent>, I>>(object: I): NeedContent {
+    const message = createBaseNeedContent();
+    message.fields = object.fields?.map((e) => e) || [];
     return message;
   },
 };

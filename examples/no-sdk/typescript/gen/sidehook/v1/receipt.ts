@@ -151,9 +151,10 @@ export interface CallFailure {
    * What went wrong, a stable name in upper snake case: `HOOK_FAILED`,
    * `DEADLINE_EXCEEDED`, `UNKNOWN_HOOK_TYPE`, `MALFORMED_REQUEST`,
    * `PAYLOAD_TOO_LARGE`, `REQUIRED_HOOK_MISSING`, `UNKNOWN_SCOPE`,
-   * `SCOPE_HANDLE_UNKNOWN`, `UNKNOWN_PROTOCOL_VERSION`, `ANSWER_TOO_LARGE` (for
-   * the limits of the client's hello), `DRAINING`, `OVERLOADED`, `CANCELLED`,
-   * `INTERNAL`. Others may come.
+   * `SCOPE_HANDLE_UNKNOWN`, `CALLER_FORBIDDEN` (this client may not call the
+   * hook type, or not for the tenant), `UNKNOWN_PROTOCOL_VERSION`,
+   * `ANSWER_TOO_LARGE` (for the limits of the client's hello), `DRAINING`,
+   * `OVERLOADED`, `CANCELLED`, `INTERNAL`. Others may come.
    */
   reason: string;
   /** A sentence that says who, what, and what to do. Never payload text. */

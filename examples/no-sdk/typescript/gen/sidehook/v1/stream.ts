@@ -37,7 +37,7 @@ export interface ClientHello {
   limits:
     | Limits
     | undefined;
-  /** What it can do beyond the base contract: `split_frames`. */
+  /** What it can do beyond the base contract: `split_frames`, `continuations`. */
   capabilities: string[];
 }
 
@@ -51,7 +51,10 @@ export interface SidecarHello {
   limits:
     | Limits
     | undefined;
-  /** What it can do beyond the base contract: `split_frames`, `fused_runs`. */
+  /**
+   * What it can do beyond the base contract: `split_frames`, `fused_runs`,
+   * `continuations`.
+   */
   capabilities: string[];
   /**
    * On an attached scope: the handle that calls name to run its hooks. Random,

@@ -23,7 +23,7 @@ import {
 import { Duration } from "../../google/protobuf/duration.js";
 import { CallContext, CallEnd, StateChange } from "./context.js";
 import { ErrorPolicy, FailureClass, Mode, OnRejected, WorkerManifest } from "./hook.js";
-import { Payload } from "./payload.js";
+import { NeedContent, Payload } from "./payload.js";
 import { Violation } from "./receipt.js";
 import { Draining, SidecarHello } from "./stream.js";
 
@@ -76,8 +76,24 @@ export interface RunRequest {
   callEnd:
     | CallEnd
     | undefined;
-  /** The same for every attempt at this run, so that a hook can tell a repeat. */
+  /**
+   * The same for every attempt at this run, so that a hook can tell a repeat. In a
+   * run of several hooks the key of each is this and then its name.
+   */
   idempotencyKey: string;
+  /**
+   * By how many bytes the patches of the run may make the payload larger, names and
+   * values together. Set in runs of several hooks only.
+   */
+  payloadRoom?:
+    | bigint
+    | undefined;
+  /**
+   * By how many bytes its hooks may make the state larger: keys, with the worker's
+   * name and `/` before those without `shared.`, and texts together. Set in runs of
+   * several hooks only.
+   */
+  stateRoom?: bigint | undefined;
 }
 
 /** One hook, or several at once. */
@@ -233,7 +249,9 @@ export interface Notice {
    * A stable name: `HOOKS_ACTIVE` (every live list holder knows this worker's
    * hooks, or its lease ran out), `FIELDS_REJECTED`, `BLOCK_SUPPRESSED`,
    * `PATCH_DISCARDED`, `ANSWER_MALFORMED`, `DOWNGRADE_REFUSED`, `LATE_ANSWER`,
-   * `EXTENSION_CUT` (less time, or none, was granted than the hook asked for).
+   * `EXTENSION_CUT` (less time, or none, was granted than the hook asked for),
+   * `REGISTRATION_REFUSED` (a sidecar that dialled does not accept the worker;
+   * it ends the stream, and dials again).
    */
   code: string;
   /** The hook it is about; empty for the worker. */
@@ -280,6 +298,9 @@ export interface EventFrame {
     | //
     /** A new manifest for this stream, in place of the one before. */
     { $case: "manifest"; value: WorkerManifest }
+    | //
+    /** A run builds on content that is not known here; please send it whole. */
+    { $case: "need"; value: NeedContent }
     | undefined;
 }
 
@@ -455,6 +476,8 @@ function createBaseRunRequest(): RunRequest {
     timeLeft: undefined,
     callEnd: undefined,
     idempotencyKey: "",
+    payloadRoom: undefined,
+    stateRoom: undefined,
   };
 }
 
@@ -483,6 +506,18 @@ export const RunRequest: MessageFns<RunRequest> = {
     }
     if (message.idempotencyKey !== "") {
       writer.uint32(66).string(message.idempotencyKey);
+    }
+    if (message.payloadRoom !== undefined) {
+      if (BigInt.asUintN(64, message.payloadRoom) !== message.payloadRoom) {
+        throw new globalThis.Error("value provided for field message.payloadRoom of type uint64 too large");
+      }
+      writer.uint32(72).uint64(message.payloadRoom);
+    }
+    if (message.stateRoom !== undefined) {
+      if (BigInt.asUintN(64, message.stateRoom) !== message.stateRoom) {
+        throw new globalThis.Error("value provided for field message.stateRoom of type uint64 too large");
+      }
+      writer.uint32(80).uint64(message.stateRoom);
     }
     return writer;
   },
@@ -564,6 +599,22 @@ export const RunRequest: MessageFns<RunRequest> = {
             message.idempotencyKey = reader.string();
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.payloadRoom = reader.uint64() as bigint;
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.stateRoom = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -597,6 +648,12 @@ export const RunRequest: MessageFns<RunRequest> = {
       ? CallEnd.fromPartial(object.callEnd)
       : undefined;
     message.idempotencyKey = object.idempotencyKey ?? "";
+    message.payloadRoom = (object.payloadRoom !== undefined && object.payloadRoom !== null)
+      ? BigInt(object.payloadRoom)
+      : undefined;
+    message.stateRoom = (object.stateRoom !== undefined && object.stateRoom !== null)
+      ? BigInt(object.stateRoom)
+      : undefined;
     return message;
   },
 };
@@ -1729,6 +1786,9 @@ export const EventFrame: MessageFns<EventFrame> = {
       case "manifest":
         WorkerManifest.encode(message.body.value, writer.uint32(90).fork()).join();
         break;
+      case "need":
+        NeedContent.encode(message.body.value, writer.uint32(98).fork()).join();
+        break;
     }
     return writer;
   },
@@ -1834,6 +1894,14 @@ export const EventFrame: MessageFns<EventFrame> = {
             message.body = { $case: "manifest", value: WorkerManifest.decode(reader, reader.uint32()) };
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.body = { $case: "need", value: NeedContent.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1900,6 +1968,12 @@ export const EventFrame: MessageFns<EventFrame> = {
       case "manifest": {
         if (object.body?.value !== undefined && object.body?.value !== null) {
           message.body = { $case: "manifest", value: WorkerManifest.fromPartial(object.body.value) };
+        }
+        break;
+      }
+      case "need": {
+        if (object.body?.value !== undefined && object.body?.value !== null) {
+          message.body = { $case: "need", value: NeedContent.fromPartial(object.body.value) };
         }
         break;
       }
@@ -2236,6 +2310,31 @@ export const Goodbye: MessageFns<Goodbye> = {
  *  4. A worker that wants to leave sends `goodbye`: it gets no new runs,
  *     finishes those it has, and closes. Its hooks stay in the plan.
  *  5. An id that is not under way is dropped and counted by either end.
+ *
+ * A worker that declares the capability `fused_runs` gets consecutive hooks in
+ * one run, and does between them what the sidecar would have done:
+ *
+ *  1. It runs the steps in order, the hooks of one step at once. A hook sees the
+ *     payload and the state as those of the steps before it left them, and of the
+ *     payload only the fields that it asked for.
+ *  2. It sends `started` before it calls a hook, and one `result` as soon as the
+ *     hook has answered. A result stands for the `started` of its hook too. Before
+ *     it calls a hook of a later step that is not idempotent, `started` must have
+ *     left the process: the sidecar sends again what was not started.
+ *  3. Of a patch it applies the fields that the hook may write (HookRun) and moves
+ *     the names of the others to `rejected_fields`; the patch of a hook that may
+ *     not modify loses all of them. A field that a hook may not write, left in its
+ *     patch, makes every later result of the run malformed. What a hook staged of
+ *     the state holds for later steps, unless it failed or its mode is AUDIT.
+ *  4. It stops after a block of a hook that may block, and after a failure whose
+ *     class has the action FAIL; after any other it goes on with the payload as
+ *     it was before that hook.
+ *  5. It may stop after any result and send `end`: what was not started is sent
+ *     again, in another run. It must do so where it cannot know what the sidecar
+ *     makes of a result: a patch or state beyond `payload_room` or `state_room`,
+ *     and rejected fields under ON_REJECTED_ERROR.
+ *  6. When the time of one hook is over, the sidecar cancels the run, or of
+ *     several hooks at once that one, and sends what comes after it in a new run.
  */
 export type WorkerServiceService = typeof WorkerServiceService;
 export const WorkerServiceService = {
