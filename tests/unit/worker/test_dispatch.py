@@ -14,7 +14,6 @@ from sidehook._run import HookFailure, HookResult, HookRun, NothingToSay, Patch,
 from sidehook._types import FailureClass, Mode, Value, ValueKind
 from sidehook.views import ComponentPreExecute
 from sidehook.worker import Context, Dispatcher, block, hook, modify
-from sidehook.worker._dispatch import CAPABILITIES
 from tests.worker.waiting import DEADLINE, until
 
 TYPE = "component_pre_execute"
