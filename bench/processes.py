@@ -14,6 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from sidehook._process import GRPC_EXPERIMENTS
+
 ROOT: Final = Path(__file__).resolve().parent.parent
 
 WITHIN: Final = 60.0
@@ -23,9 +25,7 @@ _ENDS_WITHIN: Final = 10.0
 _DIES_WITH_PARENT: Final = 1
 _libc: Final = ctypes.CDLL(None)
 
-TUNED: Final[Mapping[str, str]] = {
-    "GRPC_EXPERIMENTS": "-event_engine_client,-event_engine_listener"
-}
+TUNED: Final[Mapping[str, str]] = {"GRPC_EXPERIMENTS": GRPC_EXPERIMENTS}
 """The environment of our own processes that gRPC reads: docs/process-settings.md."""
 
 

@@ -43,7 +43,7 @@ def run(experiments: Iterable[Experiment], *, seconds: float, say: Callable[[str
         experiment = fitted(to_come, left)
         to_come.pop(0)
         if left < takes(experiment):
-            done.not_run[experiment.name] = f"{left:.0f} s were left, which is not enough"
+            done.not_run[experiment.name] = f"{max(0.0, left):.0f} s were left, which is not enough"
             continue
         measured = interleave(experiment.legs, rounds=experiment.rounds, seconds=experiment.seconds)
         done.measured[experiment.name] = measured

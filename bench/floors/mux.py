@@ -19,10 +19,11 @@ import uvloop
 
 from bench import payloads
 from bench.driver import Order, Report, WrongResultError, drive, obey
-from bench.floors.settings import at_rest
 from bench.floors.unary import OPTIONS
-from sidehook._frames import MESSAGE, Joiner, decode_frame, unpack
+from sidehook._frames import MESSAGE, FrameError, Joiner, read_batch
 from sidehook._mux import Ids, Outbox, pump
+from sidehook._process import at_rest
+from sidehook._tuning import Tuning
 
 _SERVICE: Final = "bench.Floor"
 _MOST_BYTES: Final = 64 * 1024 * 1024
@@ -39,8 +40,10 @@ async def _converse(outbox: Outbox, read: Read, write: Write, on_message: OnMess
     writing = asyncio.create_task(pump(outbox, write))
     try:
         while isinstance(batch := await read(), bytes):
-            for octets in unpack(batch):
-                frame = joiner.feed(decode_frame(octets))
+            for whole in read_batch(batch):
+                if isinstance(whole, FrameError):
+                    raise whole
+                frame = joiner.feed(whole)
                 if frame is not None:
                     on_message(frame.id, frame.body)
     finally:
@@ -64,7 +67,7 @@ async def _dial(target: str, method: str, outbox: Outbox, on_message: OnMessage)
 async def worker(target: str) -> None:
     """Send everything back."""
     outbox = _outbox()
-    at_rest()
+    at_rest(Tuning())
     print("READY", flush=True)
     await _dial(target, "Attach", outbox, lambda number, body: outbox.put(number, MESSAGE, body))
 
@@ -109,7 +112,7 @@ async def relay(address: str, workers_address: str) -> None:
     server.add_insecure_port(address)
     server.add_insecure_port(workers_address)
     await server.start()
-    at_rest()
+    at_rest(Tuning())
     print("READY", flush=True)
     await server.wait_for_termination()
 

@@ -16,7 +16,8 @@ import uvloop
 
 from bench import payloads
 from bench.driver import Order, Report, WrongResultError, drive, obey
-from bench.floors.settings import at_rest
+from sidehook._process import at_rest
+from sidehook._tuning import Tuning
 
 _HEAD: Final = 8
 
@@ -33,7 +34,6 @@ class Peer(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
-        assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")
         self._transport = transport  # type: ignore[assignment]  # uvloop's own class
 
     def data_received(self, data: bytes) -> None:
@@ -63,7 +63,7 @@ async def worker(socket: str) -> None:
     _, peer = await loop.create_unix_connection(
         lambda: Peer(lambda peer, number, body: peer.send(number, body)), socket
     )
-    at_rest()
+    at_rest(Tuning())
     print("READY", flush=True)
     await asyncio.Event().wait()
     del peer
@@ -92,7 +92,7 @@ async def relay(socket: str, workers_socket: str) -> None:
 
     attaching = await loop.create_unix_server(joined, workers_socket)
     calling = await loop.create_unix_server(lambda: Peer(called), socket)
-    at_rest()
+    at_rest(Tuning())
     print("READY", flush=True)
     async with attaching, calling:
         await asyncio.Event().wait()

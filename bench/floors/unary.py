@@ -16,7 +16,8 @@ import uvloop
 
 from bench import payloads
 from bench.driver import Order, Report, WrongResultError, drive, obey
-from bench.floors.settings import at_rest
+from sidehook._process import at_rest
+from sidehook._tuning import Tuning
 
 METHOD: Final = "/bench.Floor/Call"
 OPTIONS: Final = (
@@ -36,7 +37,7 @@ async def serve(address: str, answer: Answer) -> None:
     )
     server.add_insecure_port(address)
     await server.start()
-    at_rest()
+    at_rest(Tuning())
     print("READY", flush=True)
     await server.wait_for_termination()
 

@@ -47,7 +47,7 @@ def test_a_peer_that_is_not_installed_is_missing_and_the_others_are_measured() -
 
 def test_a_leg_whose_result_is_wrong_fails_the_run_by_its_name() -> None:
     class Wrong(Playback):
-        def round(self, **_: object) -> object:  # type: ignore[override]
+        def round(self, **_: object) -> object:  # type: ignore[override]  # never returns
             raise LegError("WrongResultError: temperature 0.2 instead of 0.7")
 
     with pytest.raises(LegError, match=r"five: WrongResultError: temperature 0\.2"):

@@ -14,7 +14,6 @@ from sidehook._run import HookFailure, HookResult, HookRun, NothingToSay, Patch,
 from sidehook._types import FailureClass, Mode, Value, ValueKind
 from sidehook.views import ComponentPreExecute
 from sidehook.worker import Context, Dispatcher, block, hook, modify
-from sidehook.worker._dispatch import CAPABILITIES
 from tests.worker.waiting import DEADLINE, until
 
 TYPE = "component_pre_execute"
@@ -396,7 +395,7 @@ def test_the_manifest_introduces_worker_and_hooks() -> None:
 
     assert (manifest.worker, manifest.tenant, manifest.instance) == ("guards", "acme", "i1")
     assert [(spec.name, spec.priority) for spec in manifest.hooks] == [("check", 3)]
-    assert manifest.capabilities == CAPABILITIES
+    assert manifest.capabilities == {"continuations", "fused_runs", "split_frames"}
     assert manifest.limits == limits
     assert manifest.sdk.startswith("sidehook-python/")
     assert manifest.protocol_version == 1
