@@ -3,6 +3,6 @@
 from sidehook import Context, Payload, PluginMode, hook
 
 
-@hook("bench_call", mode=PluginMode.SEQUENTIAL)
+@hook("bench_call", mode=PluginMode.SEQUENTIAL, idempotent=True)
 async def gate(payload: Payload, ctx: Context) -> None:
     """Let it pass."""

@@ -9,7 +9,7 @@ from sidehook import Context, HookSet, Payload, PluginMode, hook
 
 
 def _pass_hook(hook_type: str, number: int) -> object:
-    @hook(hook_type, name=f"{hook_type}-{number}", mode=PluginMode.SEQUENTIAL)
+    @hook(hook_type, name=f"{hook_type}-{number}", mode=PluginMode.SEQUENTIAL, idempotent=True)
     async def let_pass(payload: Payload, ctx: Context) -> None:
         return None
 

@@ -3,6 +3,6 @@
 from sidehook import Context, Payload, PluginMode, hook
 
 
-@hook("bench_call", mode=PluginMode.AUDIT)
+@hook("bench_call", mode=PluginMode.AUDIT, idempotent=True)
 async def observe(payload: Payload, ctx: Context) -> None:
     """Say nothing."""

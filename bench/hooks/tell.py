@@ -3,6 +3,6 @@
 from sidehook import Context, Payload, PluginMode, hook
 
 
-@hook("bench_call", mode=PluginMode.FIRE_AND_FORGET)
+@hook("bench_call", mode=PluginMode.FIRE_AND_FORGET, idempotent=True)
 async def tell(payload: Payload, ctx: Context) -> None:
     """Do nothing."""

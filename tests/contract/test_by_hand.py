@@ -11,9 +11,11 @@ from sidehook import MalformedError
 from sidehook import _wire as wire
 from sidehook._call import CallAnswer, CallRequest, Proceed, Receipt, WireFields, size_of
 from sidehook._frames import Frame, FrameError, decode_frame, encode_frame, pack, read_batch, unpack
+from sidehook._run import RunRequest
 from sidehook._types import Value, ValueKind
 from sidehook._wire._call import read_invoke
-from sidehook.v1 import hook_service_pb2
+from sidehook._wire._run import read_run
+from sidehook.v1 import hook_service_pb2, worker_service_pb2
 from tests.contract import strategies
 
 T = TypeVar("T")
@@ -50,6 +52,20 @@ ENTRY = b"\x0a\x0a\x0a\x01a\x12\x05\x0a\x03" + b"123"
 def test_a_call_is_read_by_hand_as_protobuf_reads_it(octets: bytes) -> None:
     wire.decode_invoke(wire.encode_invoke(CALL))  # Its context is known by now.
     assert outcome(wire.decode_invoke, octets) == outcome(read_invoke, octets)
+
+
+@given(octets=spoilt(strategies.RUNS.map(wire.encode_run)), again=st.booleans())
+def test_a_run_is_read_by_hand_as_protobuf_reads_it(octets: bytes, *, again: bool) -> None:
+    if again:
+        outcome(read_run, octets)  # Its steps, its context and its end are known by now.
+    assert outcome(wire.decode_run, octets) == outcome(read_run, octets)
+
+
+@given(run=strategies.RUNS)
+def test_a_run_is_written_as_protobuf_writes_it(run: RunRequest) -> None:
+    octets = wire.encode_run(run)
+    stock = worker_service_pb2.RunRequest.FromString(octets)
+    assert len(stock.SerializeToString()) == len(octets)
 
 
 @given(octets=spoilt(strategies.ANSWERS.map(wire.encode_answer)))

@@ -8,7 +8,7 @@ from typing import Final
 from sidehook._call import NO_CHANGE, CallContext, CallEnd, StateChange
 from sidehook._errors import EncodeError, MalformedError
 from sidehook._wire._enums import CALL_OUTCOMES
-from sidehook._wire._scan import remember_context
+from sidehook._wire._scan import remember_context, remember_end
 from sidehook._wire._schema import CallContext as ContextMessage
 from sidehook.v1 import context_pb2
 
@@ -96,10 +96,12 @@ def write_call_end(target: context_pb2.CallEnd, end: CallEnd) -> None:
 
 def read_call_end(source: context_pb2.CallEnd, what: str) -> CallEnd:
     """Read how a call ended. Raises MalformedError for an outcome that is not known."""
-    return CallEnd(
+    end = CallEnd(
         outcome=CALL_OUTCOMES.member(source.outcome, f"{what}.outcome"),
         hook=source.hook,
         code=source.code,
         payload_withheld=source.payload_withheld,
         field_names=tuple(source.field_names),
     )
+    remember_end(source.SerializeToString(), end)
+    return end

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final, assert_never
 
-from sidehook._call import Violation
+from sidehook._call import CallEnd, Violation
 from sidehook._continuations import Received, Sent
 from sidehook._errors import EncodeError, MalformedError
 from sidehook._run import (
@@ -21,11 +21,11 @@ from sidehook._run import (
 from sidehook._types import FailureClass
 from sidehook._wire import _octets
 from sidehook._wire._context import (
+    context_octets,
     read_call_end,
     read_context,
     read_state,
     write_call_end,
-    write_context,
     write_state,
 )
 from sidehook._wire._durations import read_duration, read_positive, write_duration
@@ -34,6 +34,7 @@ from sidehook._wire._lists import completes, continues
 from sidehook._wire._manifest import read_policy, write_policy
 from sidehook._wire._payload import MAX_FIELDS, MAX_NAME_BYTES, read_payload, write_payload
 from sidehook._wire._receipt import read_violation, write_violation
+from sidehook._wire._scan import known_steps, remember_steps, scan_run
 from sidehook._wire._schema import HookResult as ResultMessage
 from sidehook._wire._schema import RunRequest as RunMessage
 from sidehook._wire._schema import RunResponse, lone_surrogate, parse
@@ -50,13 +51,6 @@ _OWN_FAILURES: Final = frozenset(
     {FailureClass.RAISED, FailureClass.MALFORMED, FailureClass.OVERLOADED}
 )
 
-_MAX_STEPS_KEPT: Final = 512
-"""How many steps a worker remembers as it read them; few plans have as many."""
-
-_MAX_STEP_BYTES: Final = 4096
-"""The longest of them, so that what is remembered stays small."""
-
-_steps_read: dict[bytes, tuple[HookRun, ...]] = {}
 # What a hook with nothing to say answers, by its octets: most answers are this one.
 _plain_results: dict[bytes, HookResult] = {}
 _plain_octets: dict[int, bytes] = {}
@@ -76,28 +70,35 @@ def encode_run(request: RunRequest, sent: Sent | None = None) -> bytes:
 
     Its long lists travel without what was `sent` before, when that is given.
     """
-    message = RunMessage()
-    message.call_id = request.call_id
-    message.hook_type = request.hook_type
-    write_context(message.context, request.context)
-    write_duration(message.time_left, request.time_left)
-    if request.call_end is not None:
-        write_call_end(message.call_end, request.call_end)
-    message.idempotency_key = request.idempotency_key
-    if request.payload_room is not None:
-        message.payload_room = request.payload_room
-    if request.state_room is not None:
-        message.state_room = request.state_room
     payload = _octets.payload(request.fields, continues(request.context, sent))
-    # Serialized messages that are joined are one message with the fields of all.
+    context = context_octets(request.context)
     return b"".join(
         (
-            message.SerializeToString(),
+            _octets.text(b"\x0a", request.call_id),
+            _octets.text(b"\x12", request.hook_type),
+            _steps_octets(request.steps),
             _octets.head(b"\x22", len(payload)),
             payload,
-            _steps_octets(request.steps),
+            _octets.head(b"\x2a", len(context)),
+            context,
+            _octets.nested(b"\x32", _octets.duration(request.time_left)),
+            b"" if request.call_end is None else _end_octets(request.call_end),
+            _octets.text(b"\x42", request.idempotency_key),
+            _optional(b"\x48", request.payload_room),
+            _optional(b"\x50", request.state_room),
         )
     )
+
+
+def _end_octets(end: CallEnd) -> bytes:
+    message = RunMessage()
+    write_call_end(message.call_end, end)
+    return message.SerializeToString()
+
+
+def _optional(key: bytes, number: int | None) -> bytes:
+    """A field of a number that is not the same as none when it is 0."""
+    return b"" if number is None else key + _octets.varint(number)
 
 
 def _steps_octets(steps: tuple[tuple[HookRun, ...], ...]) -> bytes:
@@ -123,6 +124,15 @@ def decode_run(octets: bytes, received: Received | None = None) -> RunRequest:
 
     Raises UnknownItemsError for lists that go on from what was not `received` before.
     """
+    try:
+        found = scan_run(octets)
+    except (LookupError, UnicodeDecodeError):
+        found = None
+    return read_run(octets, received) if found is None else found
+
+
+def read_run(octets: bytes, received: Received | None = None) -> RunRequest:
+    """As `decode_run`, whatever the form of the octets."""
     message = parse(RunMessage, octets, "RunRequest")
     if not message.HasField("time_left"):
         raise MalformedError("RunRequest.time_left", "must be set")
@@ -225,24 +235,16 @@ def _write_hook_run(target: worker_service_pb2.HookRun, hook: HookRun) -> None:
 def _read_steps(
     sources: Iterable[worker_service_pb2.RunStep],
 ) -> tuple[tuple[HookRun, ...], ...]:
-    steps = tuple([_read_step(step) for step in sources])
-    if not steps or not all(steps):
-        raise MalformedError("RunRequest.steps", "a run needs a step, and each step a hook")
-    return steps
-
-
-def _read_step(source: worker_service_pb2.RunStep) -> tuple[HookRun, ...]:
-    """The hooks of a step; the same octets are read once, since most runs repeat others' steps."""
-    octets = source.SerializeToString()
-    known = _steps_read.get(octets)
+    sources = tuple(sources)
+    octets = b"".join([_octets.nested(b"\x1a", step.SerializeToString()) for step in sources])
+    known = known_steps(octets)
     if known is not None:
         return known
-    step = tuple([_read_hook_run(hook) for hook in source.hooks])
-    if len(octets) <= _MAX_STEP_BYTES:
-        if len(_steps_read) >= _MAX_STEPS_KEPT:
-            _steps_read.clear()
-        _steps_read[octets] = step
-    return step
+    steps = tuple([tuple([_read_hook_run(hook) for hook in step.hooks]) for step in sources])
+    if not steps or not all(steps):
+        raise MalformedError("RunRequest.steps", "a run needs a step, and each step a hook")
+    remember_steps(octets, steps)
+    return steps
 
 
 def _read_hook_run(source: worker_service_pb2.HookRun) -> HookRun:

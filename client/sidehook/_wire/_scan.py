@@ -8,9 +8,10 @@ the two against each other.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, TypeAlias
 
-from sidehook._call import CallContext, CallRequest, WireFields
+from sidehook._call import CallContext, CallEnd, CallRequest, WireFields
+from sidehook._run import HookRun, RunRequest
 from sidehook._types import Value, ValueKind
 from sidehook._wire._payload import MAX_FIELDS, MAX_NAME_BYTES
 
@@ -27,6 +28,15 @@ _new_value: Final = tuple.__new__
 
 # Contexts by their octets: most calls of a client are for the same one.
 _contexts: dict[bytes, CallContext] = {}
+
+Steps: TypeAlias = tuple[tuple[HookRun, ...], ...]
+"""The steps of a run."""
+
+_LONGEST_TEXT: Final = 1024
+_LONGEST_STEPS: Final = 16 * 1024
+
+_steps: dict[bytes, Steps] = {}
+_ends: dict[bytes, CallEnd] = {}
 
 
 def scan_varint(octets: bytes, at: int) -> tuple[int, int]:
@@ -155,6 +165,94 @@ def scan_invoke(octets: bytes, version: int) -> CallRequest | None:
     return CallRequest(
         hook_type=hook_type, fields=fields, call_id=call_id, budget=budget, context=context
     )
+
+
+def scan_run(octets: bytes) -> RunRequest | None:
+    """A serialized RunRequest whose steps and context were read before."""
+    call_id, begin = _scan_text(octets, 0, 0x0A)
+    hook_type, begin = _scan_text(octets, begin, 0x12)
+    at = begin
+    while octets[at] == 0x1A:
+        size, at = scan_varint(octets, at + 1)
+        at += size
+    steps = _steps.get(octets[begin:at])
+    if steps is None or octets[at] != 0x22:
+        return None
+    size, at = scan_varint(octets, at + 1)
+    fields, at = scan_payload(octets[at : at + size]), at + size
+    if octets[at] != 0x2A:
+        return None
+    size, at = scan_varint(octets, at + 1)
+    context, at = known_context(octets[at : at + size]), at + size
+    stop = at + 2 + _short(octets[at + 1])
+    time_left = scan_duration(octets[at + 2 : stop])
+    if fields is None or context is None or time_left is None or octets[at] != 0x32:
+        return None
+    if stop > len(octets):
+        return None
+    # With an octet that is no key, so that every look at the next one finds something.
+    call_end, key, payload_room, state_room = _scan_run_end(octets[stop:] + b"\x00")
+    return RunRequest(
+        call_id=call_id,
+        hook_type=hook_type,
+        steps=steps,
+        fields=fields,
+        context=context,
+        time_left=time_left,
+        call_end=call_end,
+        idempotency_key=key,
+        payload_room=payload_room,
+        state_room=state_room,
+    )
+
+
+def _scan_run_end(octets: bytes) -> tuple[CallEnd | None, str, int | None, int | None]:
+    """The last fields of a run, each of which may be left out."""
+    call_end: CallEnd | None = None
+    rooms: list[int | None] = [None, None]
+    at = 0
+    if octets[at] == 0x3A:
+        stop = at + 2 + _short(octets[at + 1])
+        call_end, at = _ends[octets[at + 2 : stop]], stop
+    key, at = _scan_text(octets, at, 0x42)
+    for place, room in enumerate((0x48, 0x50)):
+        if octets[at] == room:
+            rooms[place], at = scan_varint(octets, at + 1)
+    if at != len(octets) - 1:
+        raise LookupError("something else behind it")
+    return call_end, key, rooms[0], rooms[1]
+
+
+def _scan_text(octets: bytes, at: int, key: int) -> tuple[str, int]:
+    """The text with this key at `at`, empty where it is left out, and where it ends."""
+    if octets[at] != key:
+        return "", at
+    size, begin = scan_varint(octets, at + 1)
+    stop = begin + size
+    if size > _LONGEST_TEXT:
+        raise LookupError("a longer text")
+    return str(octets[begin:stop], "utf-8"), stop
+
+
+def known_steps(octets: bytes) -> Steps | None:
+    """The steps that were read from these octets before."""
+    return _steps.get(octets)
+
+
+def remember_steps(octets: bytes, steps: Steps) -> None:
+    """Let `known_steps` find the steps of runs, which are the same for most of a plan's."""
+    if len(octets) <= _LONGEST_STEPS:
+        if len(_steps) >= _REMEMBERED:
+            _steps.clear()
+        _steps[octets] = steps
+
+
+def remember_end(octets: bytes, end: CallEnd) -> None:
+    """Let `scan_run` know how a call ended, if that is said in few words."""
+    if len(octets) <= _SHORT:
+        if len(_ends) >= _REMEMBERED:
+            _ends.clear()
+        _ends[octets] = end
 
 
 def scan_proceeding(octets: bytes) -> tuple[WireFields, bytes] | None:

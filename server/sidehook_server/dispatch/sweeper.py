@@ -48,7 +48,9 @@ class Sweeper:
         self._grain = grain
         self._buckets: dict[int, dict[Sleeper, None]] = {}
         self._order: list[int] = []
+        # When each is to be woken, and the bucket that it is in: that one or an earlier one.
         self._places: dict[Sleeper, int] = {}
+        self._stands: dict[Sleeper, int] = {}
         self._timer: Timer | None = None
         self._armed: int | None = None
 
@@ -62,24 +64,25 @@ class Sweeper:
 
     def wake(self, sleeper: Sleeper, at: float) -> None:
         """Wakes this sleeper at a time, instead of any time given before; inf is never."""
-        place = None if at == inf else ceil(at / self._grain)
-        if self._places.get(sleeper) == place:
+        if at == inf:
+            self.forget(sleeper)
             return
-        self.forget(sleeper)
-        if place is None:
-            return
+        place = ceil(at / self._grain)
+        stands = self._stands.get(sleeper)
+        if stands is None or stands > place:
+            self.forget(sleeper)
+            self._put(sleeper, place)
+            self._arm()
+        # Most put it off, again and again: it moves on once, when its bucket's time comes.
         self._places[sleeper] = place
-        bucket = self._buckets.get(place)
-        if bucket is None:
-            bucket = self._buckets[place] = {}
-            heapq.heappush(self._order, place)
-        bucket[sleeper] = None
-        self._arm()
 
     def forget(self, sleeper: Sleeper) -> None:
         """Never wakes this sleeper. Safe for one that does not wait."""
-        place = self._places.pop(sleeper, None)
-        bucket = None if place is None else self._buckets.get(place)
+        stands = self._stands.pop(sleeper, None)
+        if stands is None:
+            return
+        del self._places[sleeper]
+        bucket = self._buckets.get(stands)
         if bucket is not None:
             # Even an empty bucket stays: the timer may stand for it, and it goes with its time.
             del bucket[sleeper]
@@ -90,8 +93,17 @@ class Sweeper:
             self._timer.cancel()
         self._timer = self._armed = None
         self._places.clear()
+        self._stands.clear()
         self._buckets.clear()
         self._order.clear()
+
+    def _put(self, sleeper: Sleeper, place: int) -> None:
+        bucket = self._buckets.get(place)
+        if bucket is None:
+            bucket = self._buckets[place] = {}
+            heapq.heappush(self._order, place)
+        bucket[sleeper] = None
+        self._stands[sleeper] = place
 
     def _arm(self) -> None:
         """Sets the one timer to the earliest bucket, when that is earlier than it stands."""
@@ -117,8 +129,13 @@ class Sweeper:
     def _tick(self, place: int, now: float) -> None:
         for sleeper in self._buckets.pop(place):
             # One that was woken just now may have put off or forgotten another.
-            if self._places.get(sleeper) == place:
-                del self._places[sleeper]
+            if self._stands.get(sleeper) != place:
+                continue
+            wanted = self._places[sleeper]
+            if wanted > place:
+                self._put(sleeper, wanted)
+            else:
+                del self._places[sleeper], self._stands[sleeper]
                 self._wake_now(sleeper, now)
 
     def _wake_now(self, sleeper: Sleeper, now: float) -> None:

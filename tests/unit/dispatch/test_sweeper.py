@@ -53,6 +53,35 @@ def test_a_new_time_takes_the_place_of_the_one_before(clock: FakeClock, sweeper:
     assert len(sleeper.woken) == 1
 
 
+def test_one_that_is_put_off_many_times_is_woken_once_at_the_last(
+    clock: FakeClock, sweeper: Sweeper
+) -> None:
+    sleeper, began = Sleeper(), clock.time()
+    for step in range(50):
+        sweeper.wake(sleeper, began + 1 + step / 10)
+        clock.advance(0.05)
+    assert (sleeper.woken, len(sweeper)) == ([], 1)
+    clock.advance(100)
+    assert len(sleeper.woken) == 1
+    assert began + 5.9 <= sleeper.woken[0] <= began + 5.905
+    assert (len(sweeper), clock.timers) == (0, 0)
+
+
+def test_one_that_was_put_off_and_then_forgotten_leaves_nothing(
+    clock: FakeClock, sweeper: Sweeper
+) -> None:
+    put_off, hurried = Sleeper(), Sleeper()
+    for sleeper in (put_off, hurried):
+        sweeper.wake(sleeper, clock.time() + 1)
+        sweeper.wake(sleeper, clock.time() + 5)
+    sweeper.forget(put_off)
+    sweeper.wake(hurried, clock.time() + 0.5)
+    clock.advance(0.6)
+    assert (put_off.woken, len(hurried.woken), len(sweeper)) == ([], 1, 0)
+    clock.advance(10)
+    assert (put_off.woken, len(hurried.woken)) == ([], 1)
+
+
 def test_a_sleeper_that_is_forgotten_or_sleeps_for_ever_is_not_woken(
     clock: FakeClock, sweeper: Sweeper
 ) -> None:

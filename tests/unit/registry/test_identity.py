@@ -103,7 +103,9 @@ def test_which_names_a_certificate_stands_for(certificate: Certificate, names: s
 
 def test_a_name_bound_in_two_ways_needs_both() -> None:
     sidecar = bound(token_sha256=RIGHT, uid=1000)
-    assert len(sidecar.attach("one", a_hook()).problems()) == 2
+    problems = sidecar.attach("one", a_hook()).problems()
+    assert len(problems) == 2
+    assert all(text.startswith("worker 'w': the name is bound to ") for text in problems)
     only = Peer(uid=1000)
     assert len(sidecar.attach("two", a_hook(), peer=only).problems()) == 1
     both = Peer(uid=1000, token_sha256=RIGHT)

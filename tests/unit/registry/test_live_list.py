@@ -116,8 +116,11 @@ def test_the_configurations_writable_fields_stand_in_place_of_the_catalogues() -
 
 
 def test_a_type_that_nobody_gave_a_writable_set_has_none() -> None:
-    registry = Scripted(a_config(hook_types=[HookTypeConfig(name="own")])).registry
+    limits = LimitsConfig(max_payload_bytes=77)
+    registry = Scripted(a_config(hook_types=[HookTypeConfig(name="own")], limits=limits)).registry
     assert registry.plan("own").writable == frozenset()
+    assert registry.plan("own").max_payload_bytes == registry.max_payload_bytes("own") == 77
+    assert registry.plan(TYPE).max_payload_bytes == 77
 
 
 def test_declared_are_the_types_of_the_catalogue_and_the_configuration() -> None:

@@ -150,6 +150,14 @@ def test_a_connection_that_is_gone_serves_no_scope_any_more() -> None:
     assert sidecar.registry.candidates(hooks[0]) == ("app",)
 
 
+def test_the_connections_of_other_scopes_are_known_when_one_is_gone() -> None:
+    sidecar = a_scope(a_scope(), "h2", "app2").detach("app")
+    hooks = sidecar.registry.scope_hooks("h2", TYPE)
+    assert hooks is not None
+    assert sidecar.registry.candidates(hooks[0]) == ("app2",)
+    assert sidecar.goodbye("app2").registry.candidates(hooks[0]) == ()
+
+
 def test_a_scope_is_not_put_back_without_its_connection() -> None:
     gone = a_scope().detach("app").registry.scopes.attachment("h1")
     assert gone is not None

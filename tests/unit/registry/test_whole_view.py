@@ -183,6 +183,13 @@ def test_the_state_as_a_whole_is_shown() -> None:
             "margin_seconds": 0.5,
             "observer_share": 0.2,
         },
+        "calling": {
+            "open_tcp": None,
+            "tls": False,
+            "client_certificates": False,
+            "callers": None,
+            "callers_with_tokens": [],
+        },
         "scope_handles": {"live": 1, "gone": 1},
     }
 

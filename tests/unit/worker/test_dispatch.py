@@ -395,7 +395,7 @@ def test_the_manifest_introduces_worker_and_hooks() -> None:
 
     assert (manifest.worker, manifest.tenant, manifest.instance) == ("guards", "acme", "i1")
     assert [(spec.name, spec.priority) for spec in manifest.hooks] == [("check", 3)]
-    assert manifest.capabilities == {"split_frames"}
+    assert manifest.capabilities == {"continuations", "fused_runs", "split_frames"}
     assert manifest.limits == limits
     assert manifest.sdk.startswith("sidehook-python/")
     assert manifest.protocol_version == 1
