@@ -21,7 +21,7 @@ from bench import payloads
 from bench.driver import Order, Report, WrongResultError, drive, obey
 from bench.floors.unary import OPTIONS
 from sidehook._frames import MESSAGE, FrameError, Joiner, read_batch
-from sidehook._mux import Ids, Outbox, pump
+from sidehook._mux import LARGEST_BATCH_BYTES, Ids, Outbox, pump
 from sidehook._process import at_rest
 from sidehook._tuning import Tuning
 
@@ -53,7 +53,7 @@ async def _converse(outbox: Outbox, read: Read, write: Write, on_message: OnMess
 
 
 def _outbox() -> Outbox:
-    return Outbox(max_pending_bytes=_MOST_BYTES)
+    return Outbox(LARGEST_BATCH_BYTES, _MOST_BYTES)
 
 
 async def _dial(target: str, method: str, outbox: Outbox, on_message: OnMessage) -> None:
