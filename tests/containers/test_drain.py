@@ -91,7 +91,8 @@ def test_one_that_is_told_to_stop_while_it_still_imports_stops_at_once(stage: St
     ):
         member.waits_until_it_hears(signal.SIGTERM)
         seconds = member.stop(grace=30)
-        assert member.state["ExitCode"] == 143, "it had imported everything, and stopped in order"
+        # 143 while it imports, 0 when it is faster than the engine; killed, it would be 137.
+        assert member.state["ExitCode"] in (0, 143)
         assert seconds < DRAINED_WITHIN
 
 

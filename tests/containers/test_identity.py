@@ -25,6 +25,9 @@ listen:
 workers:
   - name: guards
     certificate: spiffe://cluster.local/ns/guards/sa/guards
+callers:
+  - name: app
+    certificate: spiffe://cluster.local/ns/a/*
 """
 
 GUARDS = "spiffe://cluster.local/ns/guards/sa/guards"
@@ -131,6 +134,14 @@ def test_an_app_without_the_right_certificate_gets_an_error_and_no_verdict(place
     line = place.app(wrong, trusts="stranger").next()
     assert (line["ended"], line["error"]) == ("failed", "SidecarUnavailableError")
     assert "certificate" in line["says"]
+
+
+def test_an_app_with_the_certificate_of_somebody_else_is_refused_by_name(place: Place) -> None:
+    place.guards(place.ours.issue("guards", uris=(GUARDS,))).said("^READY")
+    app = place.app(place.ours.issue("other", uris=("spiffe://cluster.local/ns/b/sa/app",)))
+    line = app.next()
+    assert (line["ended"], line["error"]) == ("failed", "CallerForbiddenError")
+    assert "reason=CALLER_FORBIDDEN" in place.sidecar.log
 
 
 def test_a_worker_without_the_right_certificate_is_not_let_in(place: Place) -> None:
