@@ -103,7 +103,9 @@ def test_a_deadline_cancels_the_call(blocking: Client, fake: FakeSidecar) -> Non
 def test_an_interrupt_cancels_the_call(fake: FakeSidecar) -> None:
     fake.hold("t")
     script = (
-        "import sys, sidehook\n"
+        "import signal, sys, sidehook\n"
+        # What starts a test in the background may have interrupts ignored, here too.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "with sidehook.Client(sys.argv[1]) as client:\n"
         "    try: client.invoke('t')\n"
         "    except KeyboardInterrupt: print('interrupted', client.stats.calls)\n"
