@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from sidehook._call import NO_CHANGE, CallContext, CallEnd, Fields, StateChange, Violation
 from sidehook._manifest import ErrorPolicy
@@ -76,6 +76,12 @@ class Patch:
     """The fields a hook replaces or adds, each whole."""
 
     fields: Fields
+
+
+OWN_FAILURES: Final = frozenset(
+    {FailureClass.RAISED, FailureClass.MALFORMED, FailureClass.OVERLOADED}
+)
+"""The classes that a worker may give its own failure; any other counts as raised."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

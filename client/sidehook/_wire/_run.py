@@ -9,6 +9,7 @@ from sidehook._call import CallEnd, Violation
 from sidehook._continuations import Received, Sent
 from sidehook._errors import EncodeError, MalformedError
 from sidehook._run import (
+    OWN_FAILURES,
     HookAnswer,
     HookFailure,
     HookResult,
@@ -45,11 +46,6 @@ MAX_ANNOTATIONS: Final = 16
 
 MAX_ANNOTATION_BYTES: Final = 256
 """The size of one annotation, name and text together."""
-
-# The classes that a worker may give its own failure; any other counts as raised.
-_OWN_FAILURES: Final = frozenset(
-    {FailureClass.RAISED, FailureClass.MALFORMED, FailureClass.OVERLOADED}
-)
 
 # What a hook with nothing to say answers, by its octets: most answers are this one.
 _plain_results: dict[bytes, HookResult] = {}
@@ -350,7 +346,7 @@ def _write_hook_failure(target: worker_service_pb2.HookError, failure: HookFailu
 def _read_hook_failure(source: worker_service_pb2.HookError) -> HookFailure:
     given = FAILURE_CLASSES.find(source.failure_class)
     return HookFailure(
-        failure_class=given if given in _OWN_FAILURES else FailureClass.RAISED,
+        failure_class=given if given in OWN_FAILURES else FailureClass.RAISED,
         code=source.code,
         message=source.message,
     )

@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import Final
 
 from sidehook._call import Fields, StateChange, Violation
-from sidehook._run import HookFailure, HookResult, HookRun, Patch, RunRequest
-from sidehook._types import Mode, OnError, OnRejected, Value
+from sidehook._run import OWN_FAILURES, HookFailure, HookResult, HookRun, Patch, RunRequest
+from sidehook._types import FailureClass, Mode, OnError, OnRejected, Value
 
 _KEEPS_STATE: Final = frozenset({Mode.SEQUENTIAL, Mode.TRANSFORM, Mode.CONCURRENT})
 
@@ -39,7 +39,9 @@ def ends_call(run: HookRun, result: HookResult) -> bool:
     if isinstance(answer, Violation):
         return run.may_block
     if isinstance(answer, HookFailure):
-        action = run.on_error.overrides.get(answer.failure_class, run.on_error.default)
+        own = answer.failure_class in OWN_FAILURES
+        kind = answer.failure_class if own else FailureClass.RAISED
+        action = run.on_error.overrides.get(kind, run.on_error.default)
         # Without a word on it the run is ended, and whoever knows goes on.
         return action not in (OnError.IGNORE, OnError.DISABLE)
     return False
