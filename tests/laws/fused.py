@@ -84,6 +84,9 @@ class FusedRun:
     def answers(self, index: int) -> list[Effect]:
         """A hook answers, and the worker goes on as far as that lets it."""
         hook, run = self._hooks[index], self._runs[index]
+        if isinstance(hook.says, Breaks) and index not in self._open:
+            # It was told to stop, and takes the others with it no more than it would alone.
+            return []
         result = narrowed(run, replace(result_of(hook), index=index))
         effects = self._sidecar.told(hook, result, self, index)
         if self.is_over or index not in self._open:
