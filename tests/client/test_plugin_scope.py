@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import grpc
 import pytest
 
 import sidehook
@@ -307,6 +308,10 @@ def test_it_is_exported() -> None:
     assert sidehook.plugin_scope is plugin_scope
 
 
+@pytest.mark.skipif(
+    tuple(map(int, grpc.__version__.split(".")[:2])) < (1, 85),
+    reason="grpcio 1.76 keeps a closed channel in a cycle of its own, 1.85 does not",
+)
 async def test_a_scope_that_is_left_has_closed_its_connection_without_the_garbage_collector(
     client: aio.Client,
 ) -> None:
