@@ -214,8 +214,7 @@ class CallStream:
 
     async def _asked(self, request: CallRequest, deadline: float) -> Verdict:
         loop = asyncio.get_running_loop()
-        left = max(deadline - loop.time(), _SHORTEST_BUDGET)
-        octets = _wire.encode_invoke(request, budget=left, sent=self._sent)
+        left, octets = self._encoded(request, deadline)
         budget = left if request.budget is None else request.budget
         call = _Call(loop.create_future(), request, budget, deadline + GRACE)
         call_id = self._calls.open(call)
@@ -232,6 +231,11 @@ class CallStream:
             raise
         finally:
             self._give_up(call_id)
+
+    def _encoded(self, request: CallRequest, deadline: float) -> tuple[float, bytes]:
+        """The seconds that are left, and the call with these as its budget."""
+        left = max(deadline - asyncio.get_running_loop().time(), _SHORTEST_BUDGET)
+        return left, _wire.encode_invoke(request, budget=left, sent=self._sent)
 
     def _sweep_by(self, moment: float) -> None:
         """Look for calls without an answer at `moment`: one timer for all, at the earliest."""
@@ -341,9 +345,8 @@ class CallStream:
             raise FrameError(f"fields {fields} of a call that was sent whole", id=frame.id)
         call.was_whole = True
         request = call.request
-        left = max(call.until - GRACE - asyncio.get_running_loop().time(), _SHORTEST_BUDGET)
         _wire.forget_lists(request.context, request.fields, self._sent)
-        octets = _wire.encode_invoke(request, budget=left, sent=self._sent)
+        _, octets = self._encoded(request, call.until - GRACE)
         try:
             self._send(frame.id, octets, request.hook_type)
         except SidecarError as error:

@@ -4,7 +4,6 @@ The only code that touches protobuf objects. Every `decode_…` raises Malformed
 octets that break the contract, and no value of a payload is looked into on the way.
 """
 
-from sidehook._call import size_of as payload_bytes
 from sidehook._json import check_fields
 from sidehook._wire._call import (
     decode_answer,
@@ -128,6 +127,5 @@ __all__ = [
     "encode_watch_response",
     "encode_worker_hello",
     "forget_lists",
-    "payload_bytes",
     "status_code",
 ]

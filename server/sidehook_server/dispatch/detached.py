@@ -26,7 +26,6 @@ from sidehook_server.dispatch.event import DetachedEvent, Stage
 from sidehook_server.dispatch.failures import (
     expired_in_queue,
     not_in_journal,
-    not_in_time,
     scope_gone,
     unknown_fate,
     unreachable,
@@ -39,6 +38,7 @@ from sidehook_server.dispatch.room import Room, event_size
 from sidehook_server.dispatch.services import Services
 from sidehook_server.dispatch.snapshot import Snapshot
 from sidehook_server.dispatch.waiting import Waiter
+from sidehook_server.pipeline.failures import timed_out
 from sidehook_server.pipeline.model import DetachedWork, PlannedHook
 from sidehook_server.policy import consequence
 
@@ -315,7 +315,7 @@ class DetachedQueue:
             self._wait(event)
         elif (attempt := event.attempt) is not None:
             event.cancel()
-            self._failed(event, attempt, not_in_time(event.work.hook.timeout))
+            self._failed(event, attempt, timed_out(event.work.hook.timeout))
         else:
             self._expire(event)
         self.send_lane(event.lane.lane)

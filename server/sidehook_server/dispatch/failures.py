@@ -95,15 +95,6 @@ def expired_in_queue(seconds: float) -> HookFailure:
     )
 
 
-def not_in_time(seconds: float) -> HookFailure:
-    """A detached hook did not answer within its time."""
-    return HookFailure(
-        failure_class=FailureClass.TIMEOUT,
-        code="HOOK_TIMEOUT",
-        message=f"no answer within {seconds:.3g} s",
-    )
-
-
 def not_in_journal() -> HookFailure:
     """The journal could not note that a detached run is sent, so that it was not sent."""
     return HookFailure(

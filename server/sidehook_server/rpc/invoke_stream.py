@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from sidehook import _wire as wire
-from sidehook._call import CallAnswer, CallFailure, CallRequest, Receipt
+from sidehook._call import CallAnswer, CallFailure, CallRequest, Receipt, size_of
 from sidehook._continuations import Received, UnknownItemsError
 from sidehook._errors import MalformedError
 from sidehook._frames import (
@@ -235,7 +235,7 @@ class InvokeStream:
             self._ask_for(frame.id, error.field)
             return
         # A list that goes on from what came before is larger than the frame that says so.
-        size = max(len(frame.body), wire.payload_bytes(request.fields))
+        size = max(len(frame.body), size_of(request.fields))
         if failure := self._no_room_for(size):
             self._put_failure(frame.id, failure)
             return

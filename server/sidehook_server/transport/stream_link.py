@@ -129,6 +129,15 @@ class StreamLink:
         if self.in_flight >= self.max_in_flight:
             return failures.no_room(self.worker, f"{self.max_in_flight} runs are under way on it")
         identity = self._ids.next()
+        failure = self._put_run(identity, run)
+        if failure is not None:
+            return failure
+        hooks = tuple([hook.hook for step in run.steps for hook in step])
+        self._runs[identity] = StreamRun(sink, hooks, run)
+        return _Handle(self, identity)
+
+    def _put_run(self, identity: int, run: RunRequest) -> HookFailure | None:
+        """Queues a run; why it cannot be, when it cannot."""
         try:
             self._outbox.put(identity, RunTag.RUN, _wire.encode_run(run, self._sent))
         except MessageTooLargeError as error:
@@ -137,9 +146,7 @@ class StreamLink:
             return failures.no_room(self.worker, f"{error.pending} bytes wait to be read by it")
         except OutboxError:
             return failures.link_closed(self.worker)
-        hooks = tuple([hook.hook for step in run.steps for hook in step])
-        self._runs[identity] = StreamRun(sink, hooks, run)
-        return _Handle(self, identity)
+        return None
 
     def on_release(self, callback: Callable[[], None]) -> None:
         """Calls back whenever a run holds its place no longer."""
@@ -315,14 +322,10 @@ class StreamLink:
         run.was_whole = True
         request = run.request
         _wire.forget_lists(request.context, request.fields, self._sent)
-        try:
-            self._outbox.put(frame.id, RunTag.RUN, _wire.encode_run(request, self._sent))
-        except MessageTooLargeError as error:
+        failure = self._put_run(frame.id, request)
+        if failure is not None:
             self._end(frame.id)
-            run.sink.failed(failures.too_large(self.worker, error.size, error.limit), sent=True)
-        except OutboxError:
-            self._end(frame.id)
-            run.sink.failed(failures.no_room(self.worker, "it reads too slowly"), sent=True)
+            run.sink.failed(failure, sent=True)
 
     def _take_goodbye(self, frame: Frame) -> None:
         if self._draining:
