@@ -91,7 +91,10 @@ class WorkerLink(Protocol):
 
     @property
     def draining(self) -> bool:
-        """Whether the worker said goodbye: it finishes its runs and gets no new ones."""
+        """Whether the worker said goodbye: it finishes its runs and gets no new ones.
+
+        But for those that began before, on terms that nobody else will ever serve.
+        """
 
     def send(self, run: RunRequest, sink: RunSink) -> RunHandle | HookFailure:
         """Hands over one run.

@@ -18,6 +18,9 @@ class Candidates(Protocol):
     def candidates(self, hook: PlannedHook) -> tuple[str, ...]:
         """Ids of the links that may run the hook."""
 
+    def is_in_force(self, hook: PlannedHook) -> bool:
+        """Whether the terms that the hook is planned with hold now."""
+
 
 @dataclass(frozen=True, slots=True)
 class AllFull:
@@ -39,18 +42,24 @@ class Router:
         self._turns = count()
 
     def choose(
-        self, hook: PlannedHook, snapshots: Collection[Candidates], *, tried: Collection[str] = ()
+        self, hook: PlannedHook, snapshots: Sequence[Candidates], *, tried: Collection[str] = ()
     ) -> WorkerLink | AllFull | None:
         """A link for the hook that is not among those tried, None when there is none.
 
         The snapshots are asked in turn. The newest one comes first, because it knows
         the links of now; the one a call began with may still know a link that declares
-        the hook on the terms of then.
+        the hook on the terms of then. When those hold no longer and all who declare them
+        drain, one that did not when the call began still takes it: nobody else ever will.
         """
         for snapshot in snapshots:
-            open_links = self._open(snapshot.candidates(hook), tried)
-            if open_links:
-                return self._least_loaded(open_links)
+            links = self._there(snapshot.candidates(hook), tried)
+            if staying := [link for link in links if not link.draining]:
+                return self._least_loaded(staying)
+        newest, *older = snapshots
+        if older and not newest.is_in_force(hook):
+            for snapshot in older:
+                if leaving := self._there(snapshot.candidates(hook), tried):
+                    return self._least_loaded(leaving)
         return None
 
     def has_room(self, link: WorkerLink) -> bool:
@@ -59,9 +68,9 @@ class Router:
         in_flight = link.in_flight
         return in_flight < link.max_in_flight and (cap is None or in_flight < cap)
 
-    def _open(self, link_ids: tuple[str, ...], tried: Collection[str]) -> list[WorkerLink]:
+    def _there(self, link_ids: tuple[str, ...], tried: Collection[str]) -> list[WorkerLink]:
         links = (self._links.get(link_id) for link_id in link_ids if link_id not in tried)
-        return [link for link in links if link is not None and link.healthy and not link.draining]
+        return [link for link in links if link is not None and link.healthy]
 
     def _least_loaded(self, links: list[WorkerLink]) -> WorkerLink | AllFull:
         if len(links) == 1:

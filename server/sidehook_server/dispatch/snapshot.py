@@ -44,3 +44,6 @@ class Snapshot(Protocol):
 
     def candidates(self, hook: PlannedHook) -> tuple[str, ...]:
         """Ids of the links that declare the hook on the terms it is planned with."""
+
+    def is_in_force(self, hook: PlannedHook) -> bool:
+        """Whether the terms that the hook is planned with hold, served or not."""

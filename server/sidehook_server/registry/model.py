@@ -106,6 +106,14 @@ class Registry:
         worker = self.workers.get(hook.worker)
         return () if worker is None else worker.candidates(hook)
 
+    def is_in_force(self, hook: PlannedHook) -> bool:
+        """Whether the terms that the hook is planned with hold, whoever serves them.
+
+        Those behind a scope handle have no others beside them.
+        """
+        worker = self.workers.get(hook.worker)
+        return hook.handle is not None or (worker is not None and worker.is_in_force(hook))
+
     def scope_hooks(self, handle: str, hook_type: str) -> tuple[PlannedHook, ...] | None:
         """The hooks of a type behind a scope handle; None when the handle is unknown.
 

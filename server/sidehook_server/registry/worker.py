@@ -85,6 +85,11 @@ class Worker:
         # A call that began on an older snapshot asks for terms that were in force then.
         return serving(self.links, key, hook)
 
+    def is_in_force(self, hook: PlannedHook) -> bool:
+        """Whether these are the terms on which the hook is planned now."""
+        in_force = self.hooks.get(HookKey(hook.hook_type, hook.name))
+        return in_force is not None and in_force.terms == hook
+
 
 def serving(links: Mapping[str, Link], key: HookKey, terms: PlannedHook) -> tuple[str, ...]:
     """The links that serve a hook on exactly these terms."""

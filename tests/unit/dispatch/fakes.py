@@ -267,6 +267,9 @@ class FakeRegistry:
     def candidates(self, hook: PlannedHook) -> tuple[str, ...]:
         return self.serving.get(hook.handle or hook.worker, ())
 
+    def is_in_force(self, hook: PlannedHook) -> bool:
+        return hook in self.hooks
+
 
 @dataclass
 class Recorder:

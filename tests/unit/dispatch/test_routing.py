@@ -2,7 +2,16 @@ import asyncio
 
 from sidehook._call import CallRequest
 from sidehook._types import FailureClass, HookOutcome, OnError
-from tests.unit.dispatch.fakes import BUSY, Bench, FakeLink, FakeRegistry, a_failure, a_hook
+from sidehook_server.pipeline.model import PlannedHook
+from tests.unit.dispatch.fakes import (
+    BUSY,
+    Bench,
+    FakeCall,
+    FakeLink,
+    FakeRegistry,
+    a_failure,
+    a_hook,
+)
 
 
 def test_a_run_goes_to_the_least_loaded_instance() -> None:
@@ -113,6 +122,62 @@ def test_a_call_still_finds_an_instance_that_only_its_own_snapshot_knows() -> No
     bench.link.last.answer()
     assert call.proceeded
     assert call.receipt.generation == 7
+
+
+def a_call_before_the_goodbye(bench: Bench, *now: PlannedHook) -> FakeCall:
+    """A call between its two hooks, when the one instance drains and these are planned now."""
+    call = bench.call()
+    bench.link.draining = True
+    bench.registry = FakeRegistry(hooks=now, serving={})
+    return call
+
+
+def test_a_call_ends_on_an_instance_that_drains_when_its_terms_hold_no_longer() -> None:
+    bench = Bench(a_hook("first"), a_hook("second"))
+    call = a_call_before_the_goodbye(bench, a_hook("first"), a_hook("second", priority=60))
+    bench.link.last.answer()
+    assert bench.link.last.hook == "second"
+    bench.link.last.answer()
+    assert call.proceeded
+
+
+def test_a_call_whose_terms_hold_is_no_reason_to_keep_an_instance_from_leaving() -> None:
+    bench = Bench(a_hook("first"), a_hook("second"))
+    call = a_call_before_the_goodbye(bench, a_hook("first"), a_hook("second"))
+    bench.link.last.answer()
+    assert call.receipt.lines[1].failure_class is FailureClass.UNREACHABLE
+
+
+def test_an_instance_that_drains_gets_nothing_while_another_one_declares_the_terms() -> None:
+    bench = Bench(a_hook("first"), a_hook("second"), links=("leaving", "staying"))
+    call = bench.call()
+    bench.links["leaving"].draining = True
+    bench.registry = FakeRegistry(hooks=(), serving={})
+    next(link for link in bench.links.values() if link.under_way).last.answer()
+    assert bench.links["staying"].last.hook == "second"
+    bench.links["staying"].last.answer()
+    assert call.proceeded
+
+
+def test_an_instance_that_drains_and_is_gone_takes_no_call() -> None:
+    bench = Bench(a_hook("first"), a_hook("second"))
+    call = a_call_before_the_goodbye(bench)
+    run = bench.link.last
+    bench.link.healthy = False
+    run.answer()
+    assert call.receipt.lines[1].failure_class is FailureClass.UNREACHABLE
+
+
+def test_a_call_that_began_after_the_goodbye_gets_no_instance_that_drains() -> None:
+    bench = Bench(a_hook("first", priority=1), a_hook("second", worker="late"))
+    late = FakeLink("late", worker="late")
+    late.draining = True
+    bench.table.add(late)
+    call = bench.call()
+    bench.registry = FakeRegistry(hooks=(), serving={"late": ("late",)})
+    bench.link.last.answer()
+    assert late.runs == []
+    assert call.receipt.lines[1].failure_class is FailureClass.UNREACHABLE
 
 
 def test_a_call_finds_an_instance_that_came_after_it_began() -> None:

@@ -44,6 +44,13 @@ def test_the_hooks_of_a_handle_are_found_by_it_and_served_by_its_connection() ->
     assert registry.scope_hooks("h1", OTHER_TYPE) == ()
 
 
+def test_the_hooks_of_a_handle_have_no_terms_but_their_own() -> None:
+    sidecar = a_scope()
+    (hook,) = sidecar.registry.scope_hooks("h1", TYPE) or ()
+    assert sidecar.goodbye("app").registry.is_in_force(hook)
+    assert sidecar.detach("app").registry.is_in_force(hook)
+
+
 def test_hooks_of_an_unknown_handle_or_worker_are_served_by_nobody() -> None:
     sidecar = a_scope()
     hooks = sidecar.registry.scope_hooks("h1", TYPE)

@@ -186,6 +186,22 @@ def test_a_call_that_began_on_older_terms_finds_those_who_serve_them() -> None:
     assert sidecar.registry.candidates(began_with) == ("old",)
 
 
+def test_terms_are_in_force_until_others_are_whoever_serves_them() -> None:
+    sidecar = Scripted().attach("old", a_hook(priority=1))
+    began_with = sidecar.planned()
+    assert sidecar.registry.is_in_force(began_with)
+    assert sidecar.goodbye("old").registry.is_in_force(began_with)
+    registry = sidecar.attach("new", a_hook(priority=2)).registry
+    assert not registry.is_in_force(began_with)
+    assert registry.is_in_force(sidecar.planned())
+
+
+def test_terms_that_were_retired_are_not_in_force() -> None:
+    sidecar = Scripted().attach("one", a_hook())
+    began_with = sidecar.planned()
+    assert not sidecar.detach("one").retire().registry.is_in_force(began_with)
+
+
 def test_the_operators_word_stands_over_the_workers() -> None:
     word = HookConfig(
         name="guard",
