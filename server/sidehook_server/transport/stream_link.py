@@ -170,19 +170,21 @@ class StreamLink:
         if index is not None:
             run.over.add(index)
             run.stopped.add(index)
-            with suppress(OutboxError):
-                self._outbox.put(identity, RunTag.CANCEL, _wire.encode_cancel_run(index))
+            self._put_cancel(identity, index)
             return
         del self._runs[identity]
         never_sent = self._outbox.cancel(identity)
         self._joiner.drop(identity)
         self._remember(identity, run)
-        with suppress(OutboxError):
-            self._outbox.put(identity, RunTag.CANCEL, _wire.encode_cancel_run())
+        self._put_cancel(identity)
         if never_sent or self._closed:
             self._released()
         else:
             self._hold(identity)
+
+    def _put_cancel(self, identity: int, index: int | None = None) -> None:
+        with suppress(OutboxError):
+            self._outbox.put(identity, RunTag.CANCEL, _wire.encode_cancel_run(index))
 
     def _hold(self, identity: int) -> None:
         """A run still takes up the worker, until it says `end`; if it never does, for a while."""
@@ -312,13 +314,21 @@ class StreamLink:
             run.sink.failed(malformed("the run ended without a result"), sent=True)
 
     def _take_need(self, frame: Frame) -> None:
-        """The worker lacks what a run goes on from: it is sent again, whole."""
+        """The worker lacks what a run goes on from: it is sent again, whole.
+
+        It dropped the run, and with it every word that one of its hooks is to stop.
+        """
         run = self._runs.get(frame.id)
         if run is None:
+            self._let_go(frame.id)
             self._count_unknown(frame.id)
             return
-        if self._sent is None or run.was_whole or run.begun:
-            raise FrameError("asks for what it was sent whole", id=frame.id)
+        if self._sent is None or run.was_whole or run.has_answers:
+            raise FrameError("asks for a run that it has", id=frame.id)
+        if len(run.stopped) == len(run.hooks):
+            self._end(frame.id)
+            run.sink.ended()
+            return
         run.was_whole = True
         request = run.request
         _wire.forget_lists(request.context, request.fields, self._sent)
@@ -326,6 +336,9 @@ class StreamLink:
         if failure is not None:
             self._end(frame.id)
             run.sink.failed(failure, sent=True)
+            return
+        for index in sorted(run.stopped):
+            self._put_cancel(frame.id, index)
 
     def _take_goodbye(self, frame: Frame) -> None:
         if self._draining:

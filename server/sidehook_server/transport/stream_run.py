@@ -28,3 +28,8 @@ class StreamRun:
     def is_fused(self) -> bool:
         """Whether it is of several hooks."""
         return len(self.hooks) > 1
+
+    @property
+    def has_answers(self) -> bool:
+        """Whether the worker said anything of a hook: it called one, or answered."""
+        return bool(self.begun or self.over - self.stopped)
