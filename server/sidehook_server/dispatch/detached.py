@@ -24,7 +24,6 @@ from sidehook_server.dispatch.detached_limits import DetachedLimits
 from sidehook_server.dispatch.entrance import LAST_WORDS_SECONDS, Caller, Entrance
 from sidehook_server.dispatch.event import DetachedEvent, Stage
 from sidehook_server.dispatch.failures import (
-    expired_in_queue,
     not_in_journal,
     scope_gone,
     unknown_fate,
@@ -38,7 +37,7 @@ from sidehook_server.dispatch.room import Room, event_size
 from sidehook_server.dispatch.services import Services
 from sidehook_server.dispatch.snapshot import Snapshot
 from sidehook_server.dispatch.waiting import Waiter
-from sidehook_server.pipeline.failures import timed_out
+from sidehook_server.pipeline.failures import expired_in_queue, timed_out
 from sidehook_server.pipeline.model import DetachedWork, PlannedHook
 from sidehook_server.policy import consequence
 

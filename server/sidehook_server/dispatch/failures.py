@@ -86,15 +86,6 @@ def no_room_for_answer(worker: str) -> HookFailure:
     )
 
 
-def expired_in_queue(seconds: float) -> HookFailure:
-    """The time of a detached run was over before its turn."""
-    return HookFailure(
-        failure_class=FailureClass.OVERLOADED,
-        code="EXPIRED_IN_QUEUE",
-        message=f"its {seconds:.3g} s were over before its turn",
-    )
-
-
 def not_in_journal() -> HookFailure:
     """The journal could not note that a detached run is sent, so that it was not sent."""
     return HookFailure(
