@@ -93,9 +93,10 @@ class Link:
     async def close(self) -> None:
         """Close the connection; calls under way end with an error. Safe to call twice."""
         self._closed = True
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
+        if (keeper := self._keeper) is not None:
+            await _stopped(keeper)
+            # What the task ended with knows every connection that it went through.
+            self._keeper = None
 
     async def _connected(self, deadline: float) -> CallStream:
         while (stream := self._stream) is None or stream.leaving.is_set():

@@ -6,7 +6,7 @@ Everything here belongs to one event loop.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -91,6 +91,10 @@ class CallStream:
 
     `open`, then `serve` until it ends. `leaving` is set once it takes no new calls,
     because the sidecar is `draining` or is gone.
+
+    gRPC keeps the connection for as long as anybody has an RPC of it. So whatever knows
+    this stream longer, such as the errors of its calls, must not find the RPC in it, and
+    it must not be in a cycle, or the connection stays until the garbage is collected.
     """
 
     def __init__(self, target: str, tally: Tally) -> None:
@@ -107,11 +111,7 @@ class CallStream:
         self._sweep_at = inf
         self._joiner = Joiner(LIMITS.max_message_bytes, _MAX_SPLIT_ANSWERS)
         self._sent: Sent | None = None
-        self._actions: dict[int, Callable[[Frame], None]] = {
-            VerdictTag.ANSWER: self._answered,
-            VerdictTag.DRAINING: self._drain,
-            VerdictTag.NEED: self._needed,
-        }
+        self._last_moment: asyncio.TimerHandle | None = None
 
     async def open(self, channel: grpc.aio.Channel, metadata: Metadata = ()) -> None:
         """Open the stream and exchange hellos. `metadata` says who this client is.
@@ -158,11 +158,13 @@ class CallStream:
             self.leaving.set()
             self._slots.release()
             self._outbox.close()
-            if self._sweeper is not None:
-                self._sweeper.cancel()
+            for timer in (self._sweeper, self._last_moment):
+                if timer is not None:
+                    timer.cancel()
             self._rpc.cancel()
             writer.cancel()
             await asyncio.gather(writer, return_exceptions=True)
+            del self._rpc
             for call in self._calls.close_all():
                 _fail(call, again(error))
 
@@ -317,7 +319,7 @@ class CallStream:
                 raise read
             frame = self._joiner.feed(read)
             if frame is not None:
-                self._actions.get(frame.tag, self._unknown)(frame)
+                _TAKERS.get(frame.tag, CallStream._unknown)(self, frame)
         except MalformedError as error:
             self._tally.add("frames_malformed")
             if isinstance(error, FrameError) and error.id:
@@ -372,7 +374,15 @@ class CallStream:
         """Half-close a stream that takes no calls and has none left, and see it end."""
         if self.leaving.is_set() and not self._calls and not self._outbox.closed:
             self._outbox.close()
-            asyncio.get_running_loop().call_later(_CLOSING_TIME, self._rpc.cancel)
+            loop = asyncio.get_running_loop()
+            self._last_moment = loop.call_later(_CLOSING_TIME, self._rpc.cancel)
+
+
+_TAKERS: Final[Mapping[int, Callable[[CallStream, Frame], None]]] = {
+    VerdictTag.ANSWER: CallStream._answered,  # noqa: SLF001 - the class's own table
+    VerdictTag.DRAINING: CallStream._drain,  # noqa: SLF001 - the class's own table
+    VerdictTag.NEED: CallStream._needed,  # noqa: SLF001 - the class's own table
+}
 
 
 @cache
