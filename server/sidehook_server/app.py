@@ -33,6 +33,7 @@ from sidehook_server.dispatch.detached_limits import detached_limits
 from sidehook_server.dispatch.dispatcher import Dispatcher, DrainReport
 from sidehook_server.dispatch.links import LinkTable
 from sidehook_server.dispatch.observers import Observers
+from sidehook_server.dispatch.sweeper import Clock
 from sidehook_server.journal.file import JournalFile
 from sidehook_server.journal.writer import DiskJournal
 from sidehook_server.ops.admin import AdminServer
@@ -96,7 +97,8 @@ class Sidecar:
     """One sidecar. Needs a running event loop.
 
     `store` None keeps no hooks across restarts, `journal` None no detached events. `load`
-    reads the configuration again; without it, its file alone.
+    reads the configuration again; without it, its file alone. `clock` is what calls and
+    hooks are timed by; without it, the system's.
     """
 
     def __init__(
@@ -105,6 +107,8 @@ class Sidecar:
         store: ManifestStore | None,
         journal: DiskJournal | None = None,
         load: Load | None = None,
+        *,
+        clock: Clock | None = None,
     ) -> None:
         self._config = config
         self._journal = journal
@@ -123,7 +127,7 @@ class Sidecar:
         self._dispatcher = Dispatcher(
             registry=lambda: self._registry.current,
             links=self._links,
-            clock=MonotonicClock(self._loop),
+            clock=MonotonicClock(self._loop) if clock is None else clock,
             observer=observer,
             detached=detached_limits(config),
             journal=journal,

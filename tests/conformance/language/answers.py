@@ -28,16 +28,18 @@ Emit: TypeAlias = Callable[[int, int], bytes]
 class Answer:
     """What a worker sends for one run. `after` in seconds.
 
-    `held`: nothing more is sent until a step of the case says what. `hangs_up`: the
-    worker's connection is gone instead. `mutates`: the hook does this to its payload in
-    place, and the answer is what the SDK makes of that. `result` is what `then` says, None
-    when it is nothing that an SDK could say; `keeps_fields`: of a run of several hooks, the
-    patch is sent with what the hook may not write.
+    `starts`: what it sends `first` says that it starts the hook. `held`: nothing more is
+    sent until a step of the case says what. `hangs_up`: the worker's connection is gone
+    instead. `mutates`: the hook does this to its payload in place, and the answer is what
+    the SDK makes of that. `result` is what `then` says, None when it is nothing that an SDK
+    could say; `keeps_fields`: of a run of several hooks, the patch is sent with what the
+    hook may not write.
     """
 
     first: tuple[Emit, ...] = ()
     then: tuple[Emit, ...] = ()
     after: float = 0.0
+    starts: bool = True
     held: bool = False
     hangs_up: bool = False
     mutates: Mapping[str, JSON] = field(default_factory=dict)
@@ -149,9 +151,8 @@ def read_answer(value: JSON, where: str) -> Answer:
         return _of_word(value, where)
     keys = Keys(value, where)
     after = keys.take("after", reading.seconds, 0.0)
-    first = [frame(EventTag.STARTED, wire.encode_started())]
-    if not keys.take("started", reading.boolean, True):
-        first.clear()
+    starts = keys.take("started", reading.boolean, True)
+    first = [frame(EventTag.STARTED, wire.encode_started())] if starts else []
     wishes: tuple[float, ...] = keys.take("extend", _read_times, ())
     first += [frame(EventTag.EXTEND, wire.encode_extend(extra)) for extra in wishes]
     mutates = keys.mapping("mutate", reading.anything)
@@ -163,6 +164,7 @@ def read_answer(value: JSON, where: str) -> Answer:
         first=tuple(first),
         then=result_frames(then) if isinstance(then, HookResult) else then or (),
         after=after,
+        starts=starts,
         held=then is None,
         mutates=mutates,
         result=result,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import replace
 from typing import Protocol
 
@@ -82,6 +82,18 @@ class Actor:
         """Gives the answer that a hook waits for; False when the hook is another actor's."""
         return any(run.reply(seen, answer) for run in self._runs.values())
 
+    def has_run(self, number: int) -> bool:
+        """Whether the run of an id has come."""
+        return number in self._runs
+
+    def begun(self, number: int) -> Set[int]:
+        """The indexes of the hooks of a run that it said to start."""
+        return self._runs[number].begun
+
+    def answered(self, number: int) -> Set[int]:
+        """The indexes of the hooks of a run that it answered properly."""
+        return self._runs[number].answered
+
     def goodbye(self) -> None:
         """Says that it drains."""
         body = wire.encode_goodbye("the case says so")
@@ -125,6 +137,8 @@ class _Run:
         self._results: dict[int, tuple[HookRun, HookResult]] = {}
         self._is_stopped = False
         self._hooks: list[Seen] = []
+        self.begun: set[int] = set()
+        self.answered: set[int] = set()
 
     def begin(self) -> None:
         """Calls the hooks of the first step."""
@@ -181,6 +195,8 @@ class _Run:
 
     def _answer(self, index: int, seen: Seen, answer: Answer) -> None:
         self._send(answer.first, index)
+        if answer.starts:
+            self.begun.add(index)
         seen.holds = answer.held
         if not answer.held:
             self._actor.line.later(answer.after, lambda: self._speak(index, seen, answer))
@@ -194,6 +210,8 @@ class _Run:
             return
         result = _mutated(seen, answer.mutates) if answer.mutates else answer.result
         then = answer.then if result is None else result_frames(result)
+        if result is not None:
+            self.answered.add(index)
         if not self._request.is_fused:
             self._send(then, index)
             return

@@ -19,11 +19,14 @@ from sidehook._types import JSON
 from sidehook_server.app import Addresses, Sidecar
 from sidehook_server.config.model import Config
 from sidehook_server.dispatch.dispatcher import DrainReport
+from sidehook_server.dispatch.link import WorkerLink
+from sidehook_server.ops.clock import MonotonicClock
 from sidehook_server.ops.manifest_store import ManifestStore
 from tests.conformance.language.answers import Answer
 from tests.conformance.language.cases import Case, Runner
 from tests.conformance.language.workers import Instance
 from tests.conformance.runners import configuring
+from tests.conformance.runners.actor import Actor
 from tests.conformance.runners.book import Book, Seen
 from tests.conformance.runners.caller import Caller, calling
 from tests.conformance.runners.connections import (
@@ -31,6 +34,7 @@ from tests.conformance.runners.connections import (
     Connection,
     DialledConnection,
 )
+from tests.conformance.runners.patient_clock import OnTheirWay, PatientClock
 from tests.conformance.runners.stage import DrainEnd, Refusal, Retired
 from tests.unit.rpc.peers import channel_to, read_error, unary
 
@@ -42,8 +46,9 @@ _RETIRE: Final = "/sidehook.v1.RegistryService/Retire"
 class _Running:
     """A sidecar that runs, with a caller on a stream of its own."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, actor_of: Callable[[WorkerLink], Actor | None]) -> None:
         self._config = config
+        self._on_their_way = OnTheirWay(actor_of)
         self._stack = AsyncExitStack()
         self.sidecar: Sidecar
         self.addresses: Addresses
@@ -54,7 +59,10 @@ class _Running:
         store = None
         if not self._config.dev:
             store = self._stack.enter_context(ManifestStore(Path(self._config.state_dir)))
-        self.sidecar = Sidecar(self._config, store)
+        real = MonotonicClock(asyncio.get_running_loop())
+        clock = PatientClock(real, self._on_their_way.was_one)
+        self.sidecar = Sidecar(self._config, store, clock=clock)
+        self._on_their_way.links = self.sidecar._links
         self._stack.push_async_callback(self.sidecar.close)
         self.addresses = await self.sidecar.start()
         channel = await self._stack.enter_async_context(channel_to(self.addresses.calls[0]))
@@ -75,7 +83,7 @@ class SidecarStage:
         self._config = config
         self._runner = runner
         self._folder = folder
-        self._running = _Running(config)
+        self._running = _Running(config, self._actor_at)
         self._connections: list[Connection] = []
         self._scopes: dict[str, AttachedConnection] = {}
         self._handles: dict[str, str] = {}
@@ -161,6 +169,13 @@ class SidecarStage:
     def _actor_of(self, instance: Instance) -> Connection:
         return self._connection(instance.worker, instance.name)
 
+    def _actor_at(self, link: WorkerLink) -> Actor | None:
+        """Who plays at the other end of a link of the sidecar's."""
+        everybody = (*self._scopes.values(), *reversed(self._connections))
+        played = (connection.actor for connection in everybody)
+        names = (link.worker, link.instance)
+        return next((it for it in played if (it.instance.worker, it.instance.name) == names), None)
+
     def _connection(self, worker: str, instance: str) -> Connection:
         return next(
             connection
@@ -231,7 +246,7 @@ class SidecarStage:
         self._connections.clear()
         self._scopes.clear()
         await self._running.stop()
-        self._running = _Running(self._config)
+        self._running = _Running(self._config, self._actor_at)
         await self._running.start()
 
     def page(self, path: str) -> bytes:

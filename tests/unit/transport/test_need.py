@@ -8,52 +8,18 @@ from typing import Final
 import pytest
 
 from sidehook import _wire
-from sidehook._call import CallContext
 from sidehook._frames import EventTag, Frame, RunTag, decode_frame, encode_frame, pack, unpack
 from sidehook._hello import CONTINUATIONS, FUSED_RUNS, SPLIT_FRAMES
-from sidehook._manifest import ErrorPolicy, Limits, WorkerManifest
+from sidehook._manifest import Limits, WorkerManifest
 from sidehook._mux import Outbox
-from sidehook._run import HookFailure, HookResult, HookRun, NothingToSay, RunRequest
-from sidehook._types import Mode, OnError
+from sidehook._run import HookFailure, HookResult, NothingToSay
 from sidehook_server.dispatch.link import RunHandle
 from sidehook_server.dispatch.observer import FrameDrop
 from sidehook_server.transport.stream_link import StreamLink
 from tests.unit.dispatch.fakes import Recorder
+from tests.unit.transport.streams import Deaf, Sink, a_run
 
 RUN: Final = 1
-
-
-class Sink:
-    """Writes down what it is told of a run."""
-
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def begun(self, index: int = 0) -> None:
-        self.told.append(f"begun {index}")
-
-    def extended(self, extra: float, index: int = 0) -> None:
-        self.told.append(f"extended {index}")
-
-    def answered(self, result: HookResult) -> None:
-        self.told.append(f"answered {result.index}")
-
-    def spoiled(self, failure: HookFailure, index: int | None) -> None:
-        self.told.append(f"spoiled {index}")
-
-    def ended(self) -> None:
-        self.told.append("ended")
-
-    def failed(self, failure: HookFailure, *, sent: bool) -> None:
-        self.told.append(f"failed {failure.failure_class}")
-
-
-class Deaf:
-    """Nobody listens to what the worker says about itself."""
-
-    def goodbye(self, reason: str) -> None: ...
-
-    def manifest(self, manifest: WorkerManifest) -> None: ...
 
 
 class Stream:
@@ -103,29 +69,6 @@ class Stream:
         """A hook proceeds."""
         result = HookResult(answer=NothingToSay(), index=index)
         self.say(EventTag.RESULT, _wire.encode_result(result))
-
-
-def a_run(*hooks: str) -> RunRequest:
-    steps = [
-        HookRun(
-            hook=hook,
-            mode=Mode.CONCURRENT,
-            may_block=True,
-            may_modify=False,
-            writable_fields=frozenset(),
-            timeout=5.0,
-            on_error=ErrorPolicy(default=OnError.FAIL),
-        )
-        for hook in hooks
-    ]
-    return RunRequest(
-        call_id="call",
-        hook_type="t",
-        steps=(tuple(steps),),
-        fields={},
-        context=CallContext(),
-        time_left=5.0,
-    )
 
 
 def _in_words(frame: Frame) -> str:
