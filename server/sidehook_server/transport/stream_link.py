@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -35,18 +34,12 @@ from sidehook_server.dispatch import failures
 from sidehook_server.dispatch.link import RunHandle, RunSink
 from sidehook_server.dispatch.observer import FrameDrop, Observer
 from sidehook_server.pipeline.answers import malformed
-from sidehook_server.transport.stream_run import StreamRun
+from sidehook_server.transport.stream_runs import StreamRun, StreamRuns
 
 _log: Final = logging.getLogger("sidehook.transport")
 
-_REMEMBERED: Final = 1024
-"""Runs without a further answer due that are remembered, to tell late answers from strange ones."""
 _MOST_BROKEN: Final = 64
 """The broken frames of one message that are dropped one by one; more end the stream."""
-
-
-_LETS_GO_SECONDS: Final = 1.0
-"""How long a cancelled run holds its place when the worker never says that it has ended."""
 
 
 class StreamListener(Protocol):
@@ -86,12 +79,7 @@ class StreamLink:
         self._listener = listener
         self._observer = observer
         self._ids = Ids()
-        self._runs: dict[int, StreamRun] = {}
-        # Runs that were cancelled, and None for runs that ended; the oldest go first.
-        self._over: dict[int, StreamRun | None] = {}
-        # Cancelled runs that may still take up the worker, and when they are taken to be over.
-        self._held: dict[int, asyncio.TimerHandle] = {}
-        self._released: Callable[[], None] = _nobody_waits
+        self._runs = StreamRuns()
         self._joiner = Joiner(limits.max_message_bytes, limits.max_in_flight)
         self._draining = False
         self._closed = False
@@ -110,7 +98,7 @@ class StreamLink:
     @property
     def in_flight(self) -> int:
         """Runs sent and not yet answered or failed, and cancelled ones not known to be over."""
-        return len(self._runs) + len(self._held)
+        return self._runs.places
 
     @property
     def healthy(self) -> bool:
@@ -133,7 +121,7 @@ class StreamLink:
         if failure is not None:
             return failure
         hooks = tuple([hook.hook for step in run.steps for hook in step])
-        self._runs[identity] = StreamRun(sink, hooks, run)
+        self._runs.under_way[identity] = StreamRun(sink, hooks, run)
         return _Handle(self, identity)
 
     def _put_run(self, identity: int, run: RunRequest) -> HookFailure | None:
@@ -150,7 +138,7 @@ class StreamLink:
 
     def on_release(self, callback: Callable[[], None]) -> None:
         """Calls back whenever a run holds its place no longer."""
-        self._released = callback
+        self._runs.on_release = callback
 
     def notify(self, notice: Notice) -> None:
         """Queues a notice; it is dropped when the worker does not read."""
@@ -164,7 +152,7 @@ class StreamLink:
 
     def cancel(self, identity: int, index: int | None = None) -> None:
         """Stops a run and forgets its sink, or stops a hook of it. Not what is over already."""
-        run = self._runs.get(identity)
+        run = self._runs.under_way.get(identity)
         if run is None:
             return
         if index is not None:
@@ -172,34 +160,20 @@ class StreamLink:
             run.stopped.add(index)
             self._put_cancel(identity, index)
             return
-        del self._runs[identity]
         never_sent = self._outbox.cancel(identity)
         self._joiner.drop(identity)
-        self._remember(identity, run)
         self._put_cancel(identity)
-        if never_sent or self._closed:
-            self._released()
-        else:
-            self._hold(identity)
+        self._runs.cancel(identity, still_runs=not never_sent and not self._closed)
 
     def _put_cancel(self, identity: int, index: int | None = None) -> None:
         with suppress(OutboxError):
             self._outbox.put(identity, RunTag.CANCEL, _wire.encode_cancel_run(index))
 
-    def _hold(self, identity: int) -> None:
-        """A run still takes up the worker, until it says `end`; if it never does, for a while."""
-        timer = asyncio.get_running_loop().call_later(_LETS_GO_SECONDS, self._let_go, identity)
-        self._held[identity] = timer
-
     def close(self) -> None:
         """The stream is over: every run that was under way fails. Safe to call twice."""
         self._closed = True
         self._outbox.close()
-        held, self._held = self._held, {}
-        for timer in held.values():
-            timer.cancel()
-        runs, self._runs = self._runs, {}
-        for run in runs.values():
+        for run in self._runs.close():
             run.sink.failed(failures.connection_lost(self.worker, self.instance), sent=True)
 
     def receive(self, batch: bytes) -> None:
@@ -253,9 +227,9 @@ class StreamLink:
         take(self, frame)
 
     def _take_result(self, frame: Frame) -> None:
-        run = self._runs.get(frame.id)
+        run = self._runs.under_way.get(frame.id)
         if run is None:
-            self._end(frame.id)
+            self._runs.end(frame.id)
             self._unawaited(frame)
             return
         try:
@@ -285,18 +259,16 @@ class StreamLink:
             return
         if run.stopped:
             # What was told to stop need not have stopped yet.
-            del self._runs[identity]
-            self._remember(identity, None)
-            self._hold(identity)
+            self._runs.answered(identity)
         else:
-            self._end(identity)
+            self._runs.end(identity)
 
     def _spoiled(
         self, identity: int, run: StreamRun, failure: HookFailure, index: int | None = None
     ) -> None:
         """An answer cannot be read. Whoever waits for a run of several hooks says what follows."""
         if not run.is_fused:
-            self._end(identity)
+            self._runs.end(identity)
             run.sink.failed(failure, sent=True)
         elif index is None:
             run.sink.spoiled(failure, None)
@@ -305,7 +277,7 @@ class StreamLink:
             run.sink.spoiled(failure, index)
 
     def _take_end(self, frame: Frame) -> None:
-        run = self._end(frame.id)
+        run = self._runs.end(frame.id)
         if run is None:
             self._count_unknown(frame.id)
         elif run.is_fused:
@@ -318,15 +290,15 @@ class StreamLink:
 
         It dropped the run, and with it every word that one of its hooks is to stop.
         """
-        run = self._runs.get(frame.id)
+        run = self._runs.under_way.get(frame.id)
         if run is None:
-            self._let_go(frame.id)
+            self._runs.let_go(frame.id)
             self._count_unknown(frame.id)
             return
         if self._sent is None or run.was_whole or run.has_answers:
             raise FrameError("asks for a run that it has", id=frame.id)
         if len(run.stopped) == len(run.hooks):
-            self._end(frame.id)
+            self._runs.end(frame.id)
             run.sink.ended()
             return
         run.was_whole = True
@@ -334,7 +306,7 @@ class StreamLink:
         _wire.forget_lists(request.context, request.fields, self._sent)
         failure = self._put_run(frame.id, request)
         if failure is not None:
-            self._end(frame.id)
+            self._runs.end(frame.id)
             run.sink.failed(failure, sent=True)
             return
         for index in sorted(run.stopped):
@@ -356,7 +328,7 @@ class StreamLink:
         self._declared = frame.body
 
     def _take_started(self, frame: Frame) -> None:
-        run = self._runs.get(frame.id)
+        run = self._runs.under_way.get(frame.id)
         if run is None:
             self._count_unknown(frame.id)
             return
@@ -369,7 +341,7 @@ class StreamLink:
             run.sink.begun(index)
 
     def _take_extend(self, frame: Frame) -> None:
-        run = self._runs.get(frame.id)
+        run = self._runs.under_way.get(frame.id)
         if run is None:
             self._count_unknown(frame.id)
             return
@@ -380,44 +352,21 @@ class StreamLink:
         else:
             run.sink.extended(extra, index if run.is_fused else 0)
 
-    def _end(self, identity: int) -> StreamRun | None:
-        """A run that is over; None when nobody waits for it, as for one that was cancelled."""
-        run = self._runs.pop(identity, None)
-        if run is None:
-            self._let_go(identity)
-            return None
-        self._remember(identity, None)
-        self._released()
-        return run
-
-    def _let_go(self, identity: int) -> None:
-        """A cancelled run takes up the worker no longer."""
-        timer = self._held.pop(identity, None)
-        if timer is not None:
-            timer.cancel()
-            self._released()
-
-    def _remember(self, identity: int, run: StreamRun | None) -> None:
-        self._over[identity] = run
-        if len(self._over) > _REMEMBERED:
-            del self._over[next(iter(self._over))]
-
     def _count_unknown(self, identity: int) -> None:
         """An event of a run that never was; of one that is over, the two may have crossed."""
-        if identity not in self._over:
+        if not self._runs.is_over(identity):
             self._observer.frame_dropped(self.worker, FrameDrop.UNKNOWN_ID)
 
     def _unawaited(self, frame: Frame) -> None:
         """A result that nobody waits for: late, or of a run that never was."""
         identity = frame.id
-        if identity not in self._over:
+        if not self._runs.is_over(identity):
             self._observer.frame_dropped(self.worker, FrameDrop.UNKNOWN_ID)
             return
-        run = self._over[identity]
+        run = self._runs.take_late(identity)
         if run is None:
             self._observer.late_answer(self.worker)
         else:
-            self._over[identity] = None
             self._late(run, _result_index(frame, len(run.hooks)))
 
     def _late(self, run: StreamRun, index: int) -> None:
@@ -433,18 +382,14 @@ class StreamLink:
 
     def _broken_frame(self, error: FrameError) -> None:
         self._observer.frame_dropped(self.worker, FrameDrop.MALFORMED)
-        run = self._runs.get(error.id)
+        run = self._runs.under_way.get(error.id)
         if run is None:
-            self._let_go(error.id)
+            self._runs.let_go(error.id)
             return
         failure = malformed(str(error))
         if isinstance(error, JoinerFullError):
             failure = failures.no_room_for_answer(self.worker)
         self._spoiled(error.id, run, failure)
-
-
-def _nobody_waits() -> None:
-    """Until dispatch wants to know, there is nobody to tell."""
 
 
 class _Handle:

@@ -102,5 +102,5 @@ class OnTheirWay:
             not actor.has_run(number)
             or actor.begun(number) - run.begun - run.over
             or actor.answered(number) - run.over
-            for number, run in link._runs.items()
+            for number, run in link._runs.under_way.items()
         )
