@@ -68,6 +68,7 @@ class Runs:
         self._fused: dict[int, FusedRun] = {}
         self._received = Received()
         self._cancelled: set[int] = set()
+        self._has_left = False
         self._idle = asyncio.Event()
         self._idle.set()
         self._taken = self._dropped = self._bad = 0
@@ -128,7 +129,11 @@ class Runs:
                 return
 
     async def cancel_all(self) -> None:
-        """Cancel every run and wait for the handlers, a second for those that will not go."""
+        """Cancel every run and wait for the handlers, a second for those that will not go.
+
+        None is begun any more: its answer would have no way to the sidecar.
+        """
+        self._has_left = True
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
@@ -178,7 +183,7 @@ class Runs:
             self._count_bad(error)
 
     def _start(self, frame: Frame) -> None:
-        if frame.id == 0 or frame.id in self._tasks:
+        if frame.id == 0 or frame.id in self._tasks or self._has_left:
             self._dropped += 1
             return
         try:

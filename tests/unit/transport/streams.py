@@ -41,7 +41,7 @@ class Deaf:
     def manifest(self, manifest: WorkerManifest) -> None: ...
 
 
-def a_run(*hooks: str) -> RunRequest:
+def a_run(*hooks: str, call_id: str = "call") -> RunRequest:
     """A run of these hooks, all at once."""
     steps = [
         HookRun(
@@ -56,7 +56,7 @@ def a_run(*hooks: str) -> RunRequest:
         for hook in hooks
     ]
     return RunRequest(
-        call_id="call",
+        call_id=call_id,
         hook_type="t",
         steps=(tuple(steps),),
         fields={},
