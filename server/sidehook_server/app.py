@@ -205,6 +205,7 @@ class Sidecar:
             self._live_list,
             self._callers,
             default_budget=lambda: self._registry.current.settings.default_budget,
+            max_stream_age=self._config.listen.max_connection_age,
         )
 
     def _make_server(self, *, may_register: bool) -> RpcServer:
@@ -233,7 +234,14 @@ class Sidecar:
             services=services,
             health_servicer=self._service_health.servicer,
             max_bytes=self._limits.max_message_bytes + self._limits.max_batch_bytes,
+            # Workers hold their connection for good: where they are is what runs go by.
+            max_connection_age=None if may_register else self._max_connection_age(),
         )
+
+    def _max_connection_age(self) -> float | None:
+        """Of the server for applications: where only its socket is, nobody is to go elsewhere."""
+        listen = self._config.listen
+        return None if listen.tcp is None else listen.max_connection_age
 
     def _where_workers_register(self) -> str:
         """For the error of a worker at the wrong door."""

@@ -10,6 +10,7 @@ import grpc
 import pytest
 
 from sidehook import _wire
+from sidehook._addresses import look_up
 from sidehook._call import CallFailure, Proceed
 from sidehook._frames import RunTag
 from sidehook._manifest import Limits
@@ -18,7 +19,7 @@ from sidehook._types import FailureClass, Mode
 from sidehook_server.config.model import WorkerConfig
 from sidehook_server.transport.dial import Dialer
 from sidehook_server.transport.peer import listener_uid
-from sidehook_server.transport.replicas import Replicas, dialer, look_up
+from sidehook_server.transport.replicas import Replicas, dialer
 from tests.transport.raw_worker import (
     PROCEED,
     Context,

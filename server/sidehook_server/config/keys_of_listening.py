@@ -79,6 +79,13 @@ LISTEN: Final = Section(
             "Lets addresses be open to other machines without TLS, which `admin` never has. The "
             "sidecar warns of it at every start.",
         ),
+        Key(
+            "max_connection_age",
+            kinds.OPTIONAL_DURATION,
+            "How old a connection on `tcp` grows, give or take a tenth. Then its client is told to "
+            "make another one, and no call is lost by it: so clients that reach several sidecars "
+            "at one address come to those that were added.",
+        ),
     ),
     Listen,
     dict,

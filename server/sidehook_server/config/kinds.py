@@ -107,6 +107,10 @@ def duration_kind(*, high: float) -> Kind[float]:
     return Kind("time", read, show_duration)
 
 
+def _optional_duration(text: str, folder: Path) -> float | None:
+    return None if text.lower() in ("off", "false") else DURATION.read(text, folder)
+
+
 def show_duration(seconds: object) -> str:
     """A time as one writes it."""
     assert isinstance(seconds, float), "a time is in seconds"
@@ -249,6 +253,7 @@ FIELD_NAME: Final = text_kind("field name", lambda text: None if text else "it i
 TEXT: Final = text_kind("text", naming.text_problem)
 BOOLEAN: Final = Kind("`true` or `false`", _boolean, _show_boolean)
 DURATION: Final = duration_kind(high=MAX_TIME)
+OPTIONAL_DURATION: Final = Kind("time or `off`", _optional_duration, show_duration)
 TIMEOUT: Final = duration_kind(high=naming.MAX_TIMEOUT)
 SIZE: Final = Kind("size", _size, show_size)
 COUNT: Final = integer_kind("whole number over 0", low=1, high=10**9)

@@ -124,7 +124,8 @@ class ListenTls:
 class Listen:
     """Where the sidecar listens. `tcp`, `tcp_workers` and `admin` None: not at all.
 
-    Both sockets are paths of files. `tls` None: TCP is in plain text.
+    Both sockets are paths of files. `tls` None: TCP is in plain text. `max_connection_age`
+    in seconds, None: connections on `tcp` grow as old as they like.
     """
 
     socket: str
@@ -136,6 +137,7 @@ class Listen:
     admin: Address | None = DEFAULT_ADMIN
     tls: ListenTls | None = None
     insecure_tcp: bool = False
+    max_connection_age: float | None = 300.0
 
     @property
     def open_in_plain_text(self) -> Mapping[str, Address]:

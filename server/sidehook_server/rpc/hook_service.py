@@ -30,7 +30,9 @@ from sidehook_server.rpc.invoke_stream import (
     StreamServices,
 )
 from sidehook_server.rpc.live_list import Holder, LiveList
+from sidehook_server.rpc.peer import is_on_socket
 from sidehook_server.rpc.status import abort, malformed, other_version
+from sidehook_server.rpc.stream_age import growing_old
 from sidehook_server.rpc.stream_failures import malformed_call
 
 SERVICE: Final = "sidehook.v1.HookService"
@@ -39,7 +41,10 @@ _log: Final = logging.getLogger("sidehook.rpc")
 
 
 class HookService:
-    """Serves calls and the live list. `default_budget` gives the seconds of a call without one."""
+    """Serves calls and the live list. `default_budget` gives the seconds of a call without one.
+
+    A stream of calls over the network grows as old as `max_stream_age` seconds.
+    """
 
     def __init__(
         self,
@@ -49,12 +54,14 @@ class HookService:
         callers: Callers,
         *,
         default_budget: Callable[[], float],
+        max_stream_age: float | None = None,
     ) -> None:
         self._dispatcher = dispatcher
         self._services = services
         self._live_list = live_list
         self._callers = callers
         self._default_budget = default_budget
+        self._max_stream_age = max_stream_age
         self._streams: dict[InvokeStream, None] = {}
         self._watchers: dict[asyncio.Task[CallFailure | None], None] = {}
 
@@ -114,8 +121,10 @@ class HookService:
         stream = InvokeStream(replace(self._services, calls=calls))
         self._streams[stream] = None
         refusal: CallFailure | None = None
+        max_age = None if is_on_socket(context) else self._max_stream_age
         try:
-            refusal = await stream.serve(reader(context), writer(context))
+            with growing_old(stream, max_age):
+                refusal = await stream.serve(reader(context), writer(context))
         except* PeerGoneError:
             # Its calls are cancelled.
             _log.debug("call_stream_lost")

@@ -142,9 +142,12 @@ class InvokeStream:
         return self._refusal
 
     def announce_draining(self) -> None:
-        """Tell the client that new calls on this stream are refused from now on."""
-        if not self._outbox.closed:
-            self._outbox.put(0, VerdictTag.DRAINING)
+        """Tell the client to make new calls on another stream."""
+        try:
+            if not self._outbox.closed:
+                self._outbox.put(0, VerdictTag.DRAINING)
+        except OutboxFullError as error:
+            self._give_up(error)
 
     def finish(self) -> None:
         """Take no more frames; end the stream once every answer is on its way."""

@@ -31,7 +31,11 @@ _OPTIONS: Final = (
 
 
 class RpcServer:
-    """One gRPC server and the addresses it listens on."""
+    """One gRPC server and the addresses it listens on.
+
+    A connection is told to leave after `max_connection_age` seconds, give or take a tenth;
+    what is under way on it goes on as long as it likes.
+    """
 
     def __init__(
         self,
@@ -40,12 +44,14 @@ class RpcServer:
         services: Iterable[str],
         health_servicer: health.aio.HealthServicer,
         max_bytes: int,
+        max_connection_age: float | None = None,
     ) -> None:
+        ages = () if max_connection_age is None else _ages(max_connection_age)
         limits = (
             ("grpc.max_receive_message_length", max_bytes),
             ("grpc.max_send_message_length", max_bytes),
         )
-        self._server = grpc.aio.server(options=(*_OPTIONS, *limits))
+        self._server = grpc.aio.server(options=(*_OPTIONS, *limits, *ages))
         self._server.add_generic_rpc_handlers(tuple(handlers))
         health_pb2_grpc.add_HealthServicer_to_server(health_servicer, self._server)
         names = (*services, health.SERVICE_NAME, reflection.SERVICE_NAME)
@@ -94,3 +100,8 @@ class RpcServer:
                 "the address is in use, or is not one of this machine",
                 "stop what listens there, or name another address",
             ) from error
+
+
+def _ages(seconds: float) -> tuple[tuple[str, int], ...]:
+    """gRPC's own options. Without a grace period of theirs nothing is ever cut."""
+    return (("grpc.max_connection_age_ms", max(1, round(seconds * 1000))),)

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Final, TypeAlias
+from typing import Final
 
+from sidehook._addresses import Lookup, host_and_port, is_name, look_up
 from sidehook._tls import Tls
 from sidehook_server.transport.crew import Crew, Runner
 from sidehook_server.transport.dial import Dialer, DialTimes
 from sidehook_server.transport.session import Local
 
 _log: Final = logging.getLogger("sidehook.transport")
-
-_SCHEME: Final = "dns:"
-
-Lookup: TypeAlias = Callable[[str, int], Awaitable[frozenset[str]]]
-"""Gives the gRPC targets of a host and port. Raises OSError when the name is not known now."""
 
 
 def dialer(
@@ -34,20 +28,9 @@ def dialer(
 
     A target `dns:///host:port` gets a connection for each address of the name.
     """
-    if target.startswith(_SCHEME):
+    if is_name(target):
         return Replicas(local, target, expected_worker=expected_worker, tls=tls, times=times)
     return Dialer(local, target, expected_worker=expected_worker, tls=tls, times=times)
-
-
-async def look_up(host: str, port: int) -> frozenset[str]:
-    """The targets that the system's resolver knows for a name."""
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return frozenset(_target(str(address[0]), int(address[1])) for *_, address in found)
-
-
-def _target(address: str, port: int) -> str:
-    return f"ipv6:[{address}]:{port}" if ":" in address else f"ipv4:{address}:{port}"
 
 
 class Replicas:
@@ -67,7 +50,7 @@ class Replicas:
         times: DialTimes | None = None,
         lookup: Lookup = look_up,
     ) -> None:
-        self._host, self._port = _host_and_port(target)
+        self._host, self._port = host_and_port(target)
         self._target = target
         self._local = local
         self._expected_worker = expected_worker
@@ -94,14 +77,3 @@ class Replicas:
             tls=self._tls,
             times=self._times,
         )
-
-
-def _host_and_port(target: str) -> tuple[str, int]:
-    """The host and port of `dns:host:port` or `dns:///host:port`."""
-    name = target.removeprefix(_SCHEME)
-    if name.startswith("//"):
-        name = name[2:].partition("/")[2]
-    host, _, port = name.rpartition(":")
-    if not host or not port.isdecimal():
-        raise ValueError(f"the target {target} names no port; write dns:///host:port")
-    return host.strip("[]"), int(port)

@@ -222,6 +222,18 @@ def test_the_admin_port_can_be_off(tmp_path: Path, value: str) -> None:
     assert load(tmp_path, f"listen: {{admin: {value}}}").listen.admin is None
 
 
+@pytest.mark.parametrize("value", ["off", "false"])
+def test_connections_may_grow_as_old_as_they_like(tmp_path: Path, value: str) -> None:
+    config = load(tmp_path, f"listen: {{max_connection_age: {value}}}")
+    assert config.listen.max_connection_age is None
+
+
+def test_connections_grow_as_old_as_the_configuration_says(tmp_path: Path) -> None:
+    assert load_config(environment={}).listen.max_connection_age == 300.0
+    config = load(tmp_path, "listen: {max_connection_age: 2m}")
+    assert config.listen.max_connection_age == 120.0
+
+
 def test_the_admin_port_is_on_this_machine_alone_unless_said_otherwise() -> None:
     admin = load_config(environment={}).listen.admin
     assert admin is not None
