@@ -324,6 +324,7 @@ SHOWN: Mapping[int, Clauses] = {
             "unit/dispatch/test_calls.py::test_a_handle_that_nobody_knows_fails_the_call_as_unreachable",
             "unit/pipeline/test_failures_and_time.py::test_a_lost_scope_handle_fails_the_call_as_unreachable",
             "unit/registry/test_scopes.py::test_the_hooks_of_a_handle_that_is_gone_are_unreachable_and_not_forgotten",
+            "e2e/test_shared_sidecars.py::test_a_scope_of_the_application_s_own_is_known_where_its_calls_go",
         ),
         "two sessions never fire each other's hooks": (
             "e2e/test_scopes.py::test_two_hundred_sessions_never_fire_each_others_hooks",
@@ -461,6 +462,10 @@ SHOWN: Mapping[int, Clauses] = {
             "client/test_live_list.py::test_an_incomplete_list_is_never_taken_for_nobody_listens",
             "client/test_live_list.py::test_a_list_that_is_frozen_is_not_believed_past_its_lease",
             "e2e/test_dead_guards.py::test_a_frozen_sidecar_is_never_taken_for_nobody_listens",
+        ),
+        "of several sidecars each must say so": (
+            "unit/client/test_merged_list.py::test_nobody_listens_only_where_every_sidecar_says_so",
+            "client/test_spread.py::test_a_type_is_left_out_only_when_every_connected_sidecar_says_so",
         ),
         "active once every holder has it or its lease ran out": (
             "unit/rpc/test_watch_hooks.py::test_a_worker_is_told_that_its_hooks_are_active_only_when_every_client_knows_them",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 NAME_SCHEME = "dns:"
 """What a target begins with that stands for every address of a name."""
@@ -14,6 +14,13 @@ _LIST_SCHEMES = ("ipv4:", "ipv6:")
 
 Lookup: TypeAlias = Callable[[str, int], Awaitable[frozenset[str]]]
 """Gives the gRPC targets of a host and port. Raises OSError when the name is not known now."""
+
+
+class Place(NamedTuple):
+    """Where one sidecar is. `name` is the host and port that its address was found by, or empty."""
+
+    target: str
+    name: str = ""
 
 
 async def look_up(host: str, port: int) -> frozenset[str]:
@@ -44,6 +51,11 @@ def host_and_port(target: str) -> tuple[str, int]:
     if not host or not port.isdecimal():
         raise ValueError(f"the target {target} names no port; write dns:///host:port")
     return host.strip("[]"), int(port)
+
+
+def is_several(target: str) -> bool:
+    """Whether a target stands for any number of addresses."""
+    return is_name(target) or bool(listed(target))
 
 
 def listed(target: str) -> frozenset[str]:

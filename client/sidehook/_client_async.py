@@ -11,7 +11,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, overload
 
 from sidehook._client_errors import closed
-from sidehook._client_link import Link
 from sidehook._client_settings import DEFAULT_BUDGET, OnUnavailable, Settings
 from sidehook._client_shared import NO_LIST, ClientTerms, PayloadT, Prepared, process
 from sidehook._client_thread import LinkThread
@@ -22,7 +21,7 @@ from sidehook._tls import Tls
 if TYPE_CHECKING:
     import grpc
 
-    from sidehook._client_line import Line
+    from sidehook._client_line import Line, OwnLine
     from sidehook._scope import AsyncPluginScope
 
 
@@ -36,7 +35,9 @@ class Client(ClientTerms):
     another client: a connected one refuses to be used in the child.
 
     Args:
-        target: Where the sidecar is: `unix:///path`, a path, or `host:port`. Default:
+        target: Where the sidecar is: `unix:///path`, a path, or `host:port`; or several that
+            share the calls, `dns:///host:port` for every address of a name and
+            `ipv4:10.0.0.1:7000,10.0.0.2:7000` for those that are listed. Default:
             `SIDEHOOK_TARGET`, else the socket of a sidecar on this machine.
         budget: Seconds that each call may take in all; over 0. The sidecar answers
             a little earlier.
@@ -93,7 +94,7 @@ class Client(ClientTerms):
             )
         )
         self._lock = threading.Lock()
-        self._home: Link | None = None
+        self._home: OwnLine | None = None
         self._elsewhere: LinkThread | None = None
         self._closed = False
 
@@ -207,7 +208,7 @@ class Client(ClientTerms):
         # Imported here: most applications serve no hooks, and need not load the worker SDK.
         from sidehook._scope import AsyncPluginScope
 
-        return AsyncPluginScope(self, self._settings, hooks)
+        return AsyncPluginScope(self, self._settings, hooks, lambda: self._line().home())
 
     async def close(self) -> None:
         """Close the connections. Calls under way end with an error. Safe to call twice."""
@@ -245,15 +246,15 @@ class Client(ClientTerms):
                 raise closed()
             self._connected_in = process()
             if self._home is None or self._home.loop.is_closed():
-                self._home = Link(self._settings, self._tally, loop)
+                self._home = self._line_on(loop)
                 self._live = self._home.live
                 return self._home
             if self._elsewhere is None:
-                self._elsewhere = LinkThread(self._settings, self._tally)
+                self._elsewhere = LinkThread(self._line_on)
             return self._elsewhere
 
 
-async def _closed_on_its_loop(link: Link) -> None:
+async def _closed_on_its_loop(link: OwnLine) -> None:
     if link.loop is asyncio.get_running_loop():
         await link.close()
     elif link.loop.is_running():

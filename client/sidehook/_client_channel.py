@@ -11,6 +11,7 @@ from sidehook._mux import LARGEST_BATCH_BYTES
 from sidehook._tls_credentials import channel_credentials, channel_options
 
 if TYPE_CHECKING:
+    from sidehook._addresses import Place
     from sidehook._client_settings import Settings
 
 _LARGEST_MESSAGE: Final = Limits().max_message_bytes + LARGEST_BATCH_BYTES
@@ -26,15 +27,19 @@ OPTIONS: Final = (
 )
 
 
-def open_channel(settings: Settings, target: str) -> grpc.aio.Channel:
+def open_channel(settings: Settings, place: Place) -> grpc.aio.Channel:
     """Return a channel that connects at once or fails at once, for the running loop.
 
     Raises TlsError for certificates that cannot be used.
     """
+    target = place.target
+    # The certificate of each address of a name is for the name.
+    named = (("grpc.default_authority", place.name),) if place.name else ()
+    options = (*OPTIONS, *named)
     if settings.credentials is not None:
-        return grpc.aio.secure_channel(target, settings.credentials, options=OPTIONS)
+        return grpc.aio.secure_channel(target, settings.credentials, options=options)
     tls = settings.resolved_tls(target)
     if tls is None:
-        return grpc.aio.insecure_channel(target, options=OPTIONS)
-    options = (*OPTIONS, *channel_options(tls))
+        return grpc.aio.insecure_channel(target, options=options)
+    options = (*options, *channel_options(tls))
     return grpc.aio.secure_channel(target, channel_credentials(tls), options=options)

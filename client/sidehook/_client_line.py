@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    import asyncio
+
+    from sidehook._addresses import Place
     from sidehook._call import CallAnswer, CallRequest, Verdict
     from sidehook._live_list import LiveList
 
 
 class Line(Protocol):
-    """A connection for callers on one event loop; `Link` and `LinkThread` are two."""
+    """A connection for callers on one event loop; `LinkThread` is one for those on any."""
 
     @property
     def live(self) -> LiveList:
@@ -27,4 +30,21 @@ class Line(Protocol):
 
     async def call(self, request: CallRequest, budget: float) -> CallAnswer | Verdict:
         """Ask the sidecar, for at most `budget` seconds. Raises SidecarError."""
+        ...
+
+    async def home(self) -> Place:
+        """Where a scope that this application serves attaches. Raises SidecarError."""
+        ...
+
+
+class OwnLine(Line, Protocol):
+    """A connection that belongs to one event loop; `Link` and `Spread` are two."""
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop that it runs on."""
+        ...
+
+    async def close(self) -> None:
+        """Close it; calls under way end with an error. Safe to call twice."""
         ...

@@ -1,8 +1,9 @@
-"""The connection to the sidecar, on one event loop: made, kept, and made again.
+"""The connection to one sidecar, on one event loop: made, kept, and made again.
 
 One task keeps it. It opens a stream for calls and one for the live list on a channel
-of their own, waits until the sidecar drains or is lost, and starts over, with backoff
-and jitter. A call that finds no connection waits for the attempt that is under way.
+of their own, waits until the sidecar drains or is lost, and starts over: at once after a
+connection that held, else with backoff and jitter. A call that finds no connection
+waits for the attempt that is under way.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
+from sidehook._addresses import Place
 from sidehook._client_channel import open_channel
 from sidehook._client_errors import (
     again,
@@ -25,7 +27,7 @@ from sidehook._client_errors import (
     refused,
     unavailable,
 )
-from sidehook._client_stream import CallStream
+from sidehook._client_stream import CallStream, ask_any
 from sidehook._client_watch import watch
 from sidehook._errors import MalformedError, SidecarError
 from sidehook._live_list import LiveList
@@ -53,18 +55,34 @@ _LEAST_SPACING: Final = 0.02
 _STEADY: Final = 1.0
 
 
+def _nobody_asks() -> None:
+    pass
+
+
 class Link:
-    """Calls to the sidecar, over a connection that is kept for them. Belongs to one loop.
+    """Calls to one sidecar, over a connection that is kept for them. Belongs to one loop.
 
     `live` is the live list. The connection is made at the first `start`, `connect` or
-    `call`, and kept until `close`.
+    `call`, and kept until `close`. `place` is where the sidecar is; without it, where the
+    settings say, which may be elsewhere each time. `changed` is called when `stream` or
+    the list has become another.
     """
 
-    def __init__(self, settings: Settings, tally: Tally, loop: asyncio.AbstractEventLoop) -> None:
-        self.live = LiveList()
+    def __init__(
+        self,
+        settings: Settings,
+        tally: Tally,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        place: Place | None = None,
+        changed: Callable[[], None] = _nobody_asks,
+    ) -> None:
+        self.live = LiveList(changed)
         self.loop = loop
         self._settings = settings
         self._tally = tally
+        self._place = place
+        self._changed = changed
         self._stream: CallStream | None = None
         self._attempt: asyncio.Future[SidecarError | None] = loop.create_future()
         self._wanted = asyncio.Event()
@@ -77,40 +95,69 @@ class Link:
         if self._keeper is None and not self._closed:
             self._keeper = self.loop.create_task(self._keep())
 
+    @property
+    def stream(self) -> CallStream | None:
+        """What takes calls now, if there is a connection."""
+        stream = self._stream
+        return None if stream is None or stream.leaving.is_set() else stream
+
+    async def home(self) -> Place:
+        """Where a scope that this application serves attaches."""
+        return self._where()
+
     async def connect(self, timeout: float) -> None:  # noqa: ASYNC109 - part of the error
         """Wait for a connection, at most `timeout` seconds. Raises SidecarError."""
-        await self._connected(self.loop.time() + timeout)
+        await self.connected(self.loop.time() + timeout)
 
     async def call(self, request: CallRequest, budget: float) -> CallAnswer | Verdict:
         """Ask the sidecar, for at most `budget` seconds. Raises SidecarError."""
         deadline = self.loop.time() + budget
-        while True:
-            stream = await self._connected(deadline)
-            answer = await stream.ask(request, deadline)
-            if answer is not None:
-                return answer
+        return await ask_any(lambda: self.connected(deadline), request, deadline)
 
     async def close(self) -> None:
         """Close the connection; calls under way end with an error. Safe to call twice."""
+        await self._stop_keeping()
+        await _stopped(*self._serving)
+
+    async def leave(self) -> None:
+        """Take no new calls, and close when those under way are over."""
+        stream = self._stream
+        await self._stop_keeping()
+        if stream is not None:
+            stream.leave()
+        await asyncio.gather(*self._serving, return_exceptions=True)
+
+    def attempt(self) -> asyncio.Future[SidecarError | None]:
+        """Ask for a connection; what becomes of it is that of the attempt under way.
+
+        Raises SidecarError when this is closed.
+        """
+        if self._closed:
+            raise closed()
+        self.start()
+        self._wanted.set()
+        return self._attempt
+
+    async def connected(self, deadline: float) -> CallStream:
+        """Wait until `deadline`, in the loop's time, for what takes calls. Raises SidecarError."""
+        while (stream := self.stream) is None:
+            attempt = self.attempt()
+            await asyncio.wait({attempt}, timeout=max(0.0, deadline - self.loop.time()))
+            if not attempt.done():
+                raise unavailable(self._where().target, "no answer in time")
+            if (error := attempt.result()) is not None:
+                raise again(error)
+        return stream
+
+    def _where(self) -> Place:
+        return self._place or Place(self._settings.resolved_target())
+
+    async def _stop_keeping(self) -> None:
         self._closed = True
         if (keeper := self._keeper) is not None:
             await _stopped(keeper)
             # What the task ended with knows every connection that it went through.
             self._keeper = None
-
-    async def _connected(self, deadline: float) -> CallStream:
-        while (stream := self._stream) is None or stream.leaving.is_set():
-            if self._closed:
-                raise closed()
-            self.start()
-            self._wanted.set()
-            attempt = self._attempt
-            await asyncio.wait({attempt}, timeout=max(0.0, deadline - self.loop.time()))
-            if not attempt.done():
-                raise unavailable(self._settings.resolved_target(), "no answer in time")
-            if (error := attempt.result()) is not None:
-                raise again(error)
-        return stream
 
     async def _keep(self) -> None:
         waits = delays()
@@ -122,10 +169,10 @@ class Link:
                     self._decide(error)
                 if self.loop.time() - since > _STEADY:
                     waits = delays()
-                await self._pause(next(waits))
+                else:
+                    await self._pause(next(waits))
         finally:
             self._decide(closed())
-            await _stopped(*self._serving)
 
     def _decide(self, error: SidecarError | None) -> None:
         """Tell who waits for a connection how the attempt went."""
@@ -134,11 +181,12 @@ class Link:
 
     async def _connect_once(self) -> SidecarError | None:
         """Connect, and stay until the sidecar drains or is lost. Return why there was no way."""
-        target = self._settings.resolved_target()
+        place = self._where()
+        target = place.target
         stream = CallStream(target, self._tally)
         try:
             token = self._settings.token_for(target)
-            channel = open_channel(self._settings, target)
+            channel = open_channel(self._settings, place)
         except TokenError as unusable:
             return no_token(target, str(unusable))
         except TlsError as unusable:
@@ -165,6 +213,7 @@ class Link:
         serving.add_done_callback(self._serving.discard)
         watcher = self.loop.create_task(watch(channel, self.live, metadata))
         self._stream = stream
+        self._changed()
         self._decide(None)
         try:
             await stream.leaving.wait()

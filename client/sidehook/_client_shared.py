@@ -12,6 +12,7 @@ import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from types import MappingProxyType
 from typing import Generic, TypeVar
 from weakref import WeakSet
@@ -25,8 +26,10 @@ from sidehook._call import (
     Verdict,
     Violation,
 )
+from sidehook._client_choice import Choice
 from sidehook._client_errors import failure_error, violation_error
 from sidehook._client_settings import Settings, check_budget, check_labels
+from sidehook._client_spread import line_to
 from sidehook._client_stats import ClientStats, Tally
 from sidehook._errors import (
     SidecarError,
@@ -105,6 +108,7 @@ class ClientTerms:
         self._settings = settings
         self._tally = Tally()
         _clients.add(self)
+        self._line_on = partial(line_to, settings, self._tally, Choice())
         self._ids = CallIds()
         self._connected_in: int | None = None
         # The list that `invoke` looks into first: of a connection that is kept, or none.

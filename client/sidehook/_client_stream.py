@@ -6,15 +6,15 @@ Everything here belongs to one event loop.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import metadata
 from math import inf
 from typing import TYPE_CHECKING, Final
 
 from sidehook import _wire
-from sidehook._call import CallRequest, Verdict
+from sidehook._call import CallFailure, CallRequest, Verdict
 from sidehook._client_calls import CallTable, Stray
 from sidehook._client_errors import (
     again,
@@ -112,6 +112,17 @@ class CallStream:
         self._joiner = Joiner(LIMITS.max_message_bytes, _MAX_SPLIT_ANSWERS)
         self._sent: Sent | None = None
         self._last_moment: asyncio.TimerHandle | None = None
+
+    @property
+    def load(self) -> int:
+        """How many calls are under way or wait for a place."""
+        return len(self._calls) + self._waiting
+
+    def leave(self) -> None:
+        """Take no new calls, and end when those under way are over. Safe to call twice."""
+        self.leaving.set()
+        self._slots.release()
+        self._close_when_left()
 
     async def open(self, channel: grpc.aio.Channel, metadata: Metadata = ()) -> None:
         """Open the stream and exchange hellos. `metadata` says who this client is.
@@ -356,9 +367,7 @@ class CallStream:
 
     def _drain(self, _: Frame) -> None:
         self.draining = True
-        self.leaving.set()
-        self._slots.release()
-        self._close_when_left()
+        self.leave()
 
     def _unknown(self, frame: Frame) -> None:
         raise FrameError(f"a frame of unknown kind {frame.tag}")
@@ -383,6 +392,30 @@ _TAKERS: Final[Mapping[int, Callable[[CallStream, Frame], None]]] = {
     VerdictTag.DRAINING: CallStream._drain,  # noqa: SLF001 - the class's own table
     VerdictTag.NEED: CallStream._needed,  # noqa: SLF001 - the class's own table
 }
+
+
+async def ask_any(
+    find: Callable[[], Awaitable[CallStream]], request: CallRequest, deadline: float
+) -> Verdict:
+    """Ask the stream that `find` gives, and another one when that one takes no more calls.
+
+    A draining sidecar starts no hook for a call that crossed its word on the way, so that
+    one may go elsewhere too. Raises SidecarError, and what `find` raises.
+    """
+    while True:
+        stream = await find()
+        answer = await stream.ask(request, deadline)
+        if answer is None:
+            continue
+        if not (stream.draining and _is_turned_away(answer)):
+            return answer
+        if request.unguarded_calls:
+            # It counted them all the same.
+            request = replace(request, unguarded_calls=0)
+
+
+def _is_turned_away(answer: Verdict) -> bool:
+    return isinstance(answer.outcome, CallFailure) and answer.outcome.reason == "DRAINING"
 
 
 @cache

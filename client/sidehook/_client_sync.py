@@ -34,7 +34,9 @@ class Client(ClientTerms):
     `sidehook.aio.Client`, which does not hold up the event loop.
 
     Args:
-        target: Where the sidecar is: `unix:///path`, a path, or `host:port`. Default:
+        target: Where the sidecar is: `unix:///path`, a path, or `host:port`; or several that
+            share the calls, `dns:///host:port` for every address of a name and
+            `ipv4:10.0.0.1:7000,10.0.0.2:7000` for those that are listed. Default:
             `SIDEHOOK_TARGET`, else the socket of a sidecar on this machine.
         budget: Seconds that each call may take in all; over 0. The sidecar answers
             a little earlier.
@@ -236,7 +238,7 @@ class Client(ClientTerms):
                 raise closed()
             if self._thread is None:
                 self._connected_in = process()
-                self._thread = LinkThread(self._settings, self._tally)
+                self._thread = LinkThread(self._line_on)
                 self._live = self._thread.live
                 # Also at exit, so that gRPC is not torn down under a running thread.
                 weakref.finalize(self, self._thread.close)

@@ -8,6 +8,7 @@ import re
 import shlex
 from pathlib import Path
 
+from sidehook._addresses import host_and_port, is_name
 from sidehook._tls import Tls
 
 TARGET_VARIABLE = "SIDEHOOK_TARGET"
@@ -98,12 +99,15 @@ def _folders() -> list[Path]:
 
 
 def checked_target(target: str) -> str:
-    """Return a gRPC target for `target`: `unix:///path`, `/path` or `host:port`.
+    """Return a gRPC target for `target`: `unix:///path`, `/path`, or how it is written.
 
-    Raises ValueError for an empty one, and for a socket path that no system call takes.
+    Raises ValueError for an empty one, a name without a port, and a socket path that no
+    system call takes.
     """
     if not target.strip():
         raise ValueError("the target is empty; name unix:///path/to/sidehook.sock or host:port")
+    if is_name(target):
+        host_and_port(target)
     path = socket_path(target)
     if path is None:
         return target

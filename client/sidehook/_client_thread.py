@@ -11,12 +11,11 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from sidehook._client_errors import closed
-from sidehook._client_link import Link
 
 if TYPE_CHECKING:
+    from sidehook._addresses import Place
     from sidehook._call import CallAnswer, CallRequest, Verdict
-    from sidehook._client_settings import Settings
-    from sidehook._client_stats import Tally
+    from sidehook._client_line import OwnLine
     from sidehook._live_list import LiveList
 
 T = TypeVar("T")
@@ -25,12 +24,12 @@ _CLOSING_TIME: Final = 5.0
 
 
 class LinkThread:
-    """Runs a link. Everything but `link` itself may be used from any thread.
+    """Runs what `make` makes for its loop. All but `link` itself may be used from any thread.
 
     The thread is a daemon: a program that forgets to close its client still ends.
     """
 
-    def __init__(self, settings: Settings, tally: Tally) -> None:
+    def __init__(self, make: Callable[[asyncio.AbstractEventLoop], OwnLine]) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="sidehook-client", daemon=True)
         self._process = os.getpid()
@@ -39,7 +38,7 @@ class LinkThread:
         self._open = True
         self._gate = threading.Lock()
         self._closer: asyncio.Task[None] | None = None
-        self.link = Link(settings, tally, self._loop)
+        self.link = make(self._loop)
         self._thread.start()
 
     @property
@@ -58,6 +57,10 @@ class LinkThread:
     async def call(self, request: CallRequest, budget: float) -> CallAnswer | Verdict:
         """`Link.call` for a caller on another event loop."""
         return await asyncio.wrap_future(self.submit(self.link.call(request, budget)))
+
+    async def home(self) -> Place:
+        """`Link.home` for a caller on another event loop."""
+        return await asyncio.wrap_future(self.submit(self.link.home()))
 
     def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         """Run a coroutine on the loop; cancelling the future cancels it. Does not block.

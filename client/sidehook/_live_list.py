@@ -7,7 +7,7 @@ unknown, incomplete or past its lease is never taken for "nobody listens".
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 from sidehook._errors import UnknownHookTypeError
@@ -22,6 +22,10 @@ _RENEWAL_WITHOUT_LEASE = 0.5
 _NOTHING_KNOWN = HookList(version=0)
 
 
+def _nobody_asks() -> None:
+    pass
+
+
 class Held(NamedTuple):
     """A list and the end of its lease: one object, so that a thread sees both or neither.
 
@@ -33,17 +37,22 @@ class Held(NamedTuple):
     unheard: frozenset[str] = frozenset()
 
 
+NOTHING_HELD = Held(_NOTHING_KNOWN, until=0.0)
+"""No list: every call is made."""
+
+
 class LiveList:
-    """The live list of one connection.
+    """The live list of one connection. `changed` is called after each change of what is held.
 
     Every method that changes it belongs to the connection's thread; `has_hooks` may be
     called and `held` looked at from any thread. Times are seconds of one monotonic clock.
     """
 
-    __slots__ = ("_last_probe", "_lease", "_sent", "held")
+    __slots__ = ("_changed", "_last_probe", "_lease", "_sent", "held")
 
-    def __init__(self) -> None:
-        self.held = Held(_NOTHING_KNOWN, until=0.0)
+    def __init__(self, changed: Callable[[], None] = _nobody_asks) -> None:
+        self.held = NOTHING_HELD
+        self._changed = changed
         self._lease = 0.0
         self._last_probe = 0
         self._sent: dict[int, float] = {}
@@ -61,10 +70,11 @@ class LiveList:
         held = self.held.known
         known, unheard = held, self.held.unheard
         if update.hook_list is not None:
-            known, unheard = update.hook_list, _unheard(update.hook_list)
+            known, unheard = update.hook_list, unheard_of(update.hook_list)
         # Another version in force than the one here: what is here is history.
         until = self._lease_end(update) if update.version == known.version else 0.0
         self.held = Held(known, until, unheard)
+        self._changed()
         return known.version != held.version
 
     def _lease_end(self, update: WatchResponse) -> float:
@@ -78,8 +88,9 @@ class LiveList:
 
     def lost(self) -> None:
         """Forget everything: the sidecar that sent it may be gone, and its successor differs."""
-        self.held = Held(_NOTHING_KNOWN, until=0.0)
+        self.held = NOTHING_HELD
         self._sent.clear()
+        self._changed()
 
     @property
     def renewal(self) -> float:
@@ -117,7 +128,8 @@ class LiveList:
         )
 
 
-def _unheard(known: HookList) -> frozenset[str]:
+def unheard_of(known: HookList) -> frozenset[str]:
+    """Return the hook types that nobody listens to outside of scopes; none when that is unsure."""
     if not known.complete:
         return frozenset()
     return frozenset(name for name, status in known.types.items() if not status.has_hooks)

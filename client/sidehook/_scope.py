@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self, overload
+from typing import TYPE_CHECKING, Final, Self, TypeAlias, overload
 
 from sidehook._client_channel import open_channel
 from sidehook._client_errors import BY_REASON, other_version, unavailable
@@ -34,12 +34,16 @@ from sidehook.worker._stop import unless_stopped
 
 if TYPE_CHECKING:
     from sidehook import aio
+    from sidehook._addresses import Place
     from sidehook._client_settings import Settings
     from sidehook._client_sync import Client
     from sidehook._client_thread import LinkThread
 
 WORKER_NAME: Final = "plugin-scope"
 """The worker that hooks of a scope belong to in receipts and in the keys of the state."""
+
+Home: TypeAlias = "Callable[[], Awaitable[Place]]"
+"""Gives the one sidecar at which a client's scopes attach. Raises SidecarError."""
 
 _LINGER: Final = 0.2
 
@@ -58,9 +62,10 @@ def plugin_scope(*hooks: object, client: aio.Client | Client) -> AsyncPluginScop
 class Attachment:
     """Keeps the hooks of a scope attached, on one event loop. Used once."""
 
-    def __init__(self, settings: Settings, hooks: Iterable[object]) -> None:
+    def __init__(self, settings: Settings, hooks: Iterable[object], home: Home) -> None:
         self.handle = ""
         self._settings = settings
+        self._home = home
         self._dispatcher = Dispatcher(hooks, WORKER_NAME)
         if not self._dispatcher.hooks:
             raise DefinitionError("plugin_scope() needs hooks: functions decorated with @hook")
@@ -102,8 +107,10 @@ class Attachment:
         while not self._stop.is_set():
             target = self._settings.resolved_target()
             try:
-                await self._attach_once(target, attached)
-            except WorkerError as error:
+                place = await self._home()
+                target = place.target
+                await self._attach_once(place, attached)
+            except (WorkerError, SidecarError) as error:
                 if not attached.done():
                     attached.set_exception(_translated(target, error))
                     return
@@ -112,10 +119,10 @@ class Attachment:
                 _log.warning("plugin_scope_detached target=%s: %s", target, error)
             await unless_stopped(self._stop, asyncio.sleep(next(waits)))
 
-    async def _attach_once(self, target: str, attached: asyncio.Future[None]) -> None:
+    async def _attach_once(self, place: Place, attached: asyncio.Future[None]) -> None:
         try:
-            token = self._settings.token_for(target)
-            opened = open_channel(self._settings, target)
+            token = self._settings.token_for(place.target)
+            opened = open_channel(self._settings, place)
         except TokenError as error:
             raise DisconnectedError(str(error)) from error
         except TlsError as error:
@@ -148,9 +155,11 @@ class AsyncPluginScope:
     under way finish, and with FIRE_AND_FORGET hooks waits for the last of them to come.
     """
 
-    def __init__(self, client: object, settings: Settings, hooks: Iterable[object]) -> None:
+    def __init__(
+        self, client: object, settings: Settings, hooks: Iterable[object], home: Home
+    ) -> None:
         self._client = client
-        self._attachment = Attachment(settings, hooks)
+        self._attachment = Attachment(settings, hooks, home)
 
     @property
     def handle(self) -> str:
@@ -185,7 +194,7 @@ class PluginScope:
     ) -> None:
         self._client = client
         self._line = line
-        self._attachment = Attachment(settings, hooks)
+        self._attachment = Attachment(settings, hooks, line.link.home)
 
     @property
     def handle(self) -> str:
@@ -214,7 +223,9 @@ def _enter(client: object, scope: AsyncPluginScope | PluginScope) -> None:
     enter(client, scope, replace(around, handles=(*around.handles, scope)))
 
 
-def _translated(target: str, error: WorkerError) -> SidecarError:
+def _translated(target: str, error: WorkerError | SidecarError) -> SidecarError:
+    if isinstance(error, SidecarError):
+        return error
     if isinstance(error, RefusedError):
         kind = BY_REASON.get(error.reason, CallRefusedError)
         return kind(str(error), reason=error.reason, metadata=error.metadata)

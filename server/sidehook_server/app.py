@@ -72,6 +72,7 @@ _log: Final = logging.getLogger("sidehook.app")
 
 _ENVELOPE_BYTES: Final = 1024 * 1024
 _LAST_WORDS_SECONDS: Final = 1.0
+_LEAVING_SECONDS: Final = 1.0
 _LEFT_OVER_SECONDS: Final = 0.5
 
 
@@ -301,6 +302,7 @@ class Sidecar:
         self._dispatcher.stop_accepting()
         self._hook_service.announce_draining()
         report = await self._dispatcher.drain(self._registry.current.config.limits.drain_timeout)
+        await self._hook_service.left(within=_LEAVING_SECONDS)
         # Only now: a worker may leave at once, and until here calls still need it.
         self._attach_host.announce_draining()
         for event in report.undelivered:

@@ -101,6 +101,38 @@ async def test_a_call_that_a_draining_sidecar_refuses_is_unavailable(
     assert not caught.value.started
 
 
+async def test_a_call_that_a_draining_sidecar_turned_away_is_made_again_on_the_next_connection(
+    client: aio.Client, fake: FakeSidecar
+) -> None:
+    fake.hold("t")
+    crossed = asyncio.create_task(client.invoke("t", n=1))
+    turned_away = await asyncio.to_thread(fake.next_call)
+    fake.drain()
+    turned_away.answer(CallFailure(reason="DRAINING", message="the sidecar shuts down"))
+    (await asyncio.to_thread(fake.next_call)).answer({"n": 2})
+    assert await crossed == {"n": 2}
+    assert client.stats.connections_lost == 0
+
+
+async def test_calls_without_a_verdict_that_a_draining_sidecar_counted_are_not_reported_again(
+    fake: FakeSidecar,
+) -> None:
+    async with aio.Client(fake.target, on_unavailable="proceed") as client:
+        fake.stop()
+        await client.invoke("t")
+        fake.start()
+        fake.hold("t")
+        crossed = asyncio.create_task(client.invoke("t"))
+        turned_away = await asyncio.to_thread(fake.next_call)
+        assert turned_away.request.unguarded_calls == 1
+        fake.drain()
+        turned_away.answer(CallFailure(reason="DRAINING", message="the sidecar shuts down"))
+        again = await asyncio.to_thread(fake.next_call)
+        assert again.request.unguarded_calls == 0
+        again.answer({})
+        await crossed
+
+
 async def test_closing_ends_the_calls_under_way_with_an_error(
     client: aio.Client, fake: FakeSidecar
 ) -> None:

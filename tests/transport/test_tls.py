@@ -211,6 +211,34 @@ async def test_a_client_is_told_why_tls_does_not_come_about(
             await hooks.invoke(HOOK_TYPE, name="ls")
 
 
+@pytest.mark.parametrize("how", ["tls", "credentials"])
+async def test_every_address_of_a_name_shows_a_certificate_for_the_name(
+    socket_folder: Path, authority: Authority, how: str
+) -> None:
+    authority.issue("sidecar", dns=("localhost",))
+    app = authority.issue("app", common_name="app")
+    credentials = grpc.ssl_channel_credentials(
+        authority.ca.read_bytes(), app.key.read_bytes(), app.certificate.read_bytes()
+    )
+
+    def client(target: str) -> aio.Client:
+        if how == "tls":
+            return aio.Client(target, tls=app.tls(authority))
+        return aio.Client(target, credentials=credentials)
+
+    async with sidecar_with_tls(socket_folder, authority) as running:
+        port = running.addresses.calls[1].rpartition(":")[2]
+        async with client(f"dns:///localhost:{port}") as hooks:
+            await hooks.invoke(HOOK_TYPE, name="ls")
+            async with hooks.plugin_scope(guard):
+                answer = await hooks.invoke(HOOK_TYPE, name="ls")
+        assert answer.receipt is not None
+        assert len(answer.receipt.lines) == 1
+        async with client(f"ipv4:127.0.0.1:{port},127.0.0.2:{port}") as hooks:
+            with pytest.raises(sidehook.SidecarUnavailableError):
+                await hooks.invoke(HOOK_TYPE, name="ls")
+
+
 async def test_the_environment_says_how_tls_is_spoken_on_tcp(
     socket_folder: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import weakref
 from collections.abc import Mapping
@@ -78,9 +79,11 @@ class LocalThread(LinkThread):
     """Runs a local sidecar in a thread of its own."""
 
     def __init__(self, settings: Settings, tally: Tally, setup: Setup) -> None:
-        super().__init__(settings, tally)
-        # In place of the base's own link, which never connects unless it is asked to.
-        self.link = self.sidecar = LocalSidecar(settings, tally, self._loop, setup)
+        def make(loop: asyncio.AbstractEventLoop) -> LocalSidecar:
+            self.sidecar = LocalSidecar(settings, tally, loop, setup)
+            return self.sidecar
+
+        super().__init__(make)
 
     def close(self) -> None:
         """Deliver what is detached, then end the thread. Blocks as long as that takes."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sidehook._scope import AsyncPluginScope, Attachment, PluginScope
 
 if TYPE_CHECKING:
+    from sidehook._addresses import Place
     from sidehook._client_settings import Settings
     from sidehook._client_thread import LinkThread
     from sidehook.local import LocalSidecar
@@ -21,7 +22,7 @@ class LocalAttachment(Attachment):
     """Keeps the hooks of a scope registered with a local sidecar."""
 
     def __init__(self, settings: Settings, hooks: Iterable[object], find: FindSidecar) -> None:
-        super().__init__(settings, hooks)
+        super().__init__(settings, hooks, lambda: find().home())
         self._find = find
 
     async def start(self) -> None:
@@ -30,7 +31,7 @@ class LocalAttachment(Attachment):
         self._find()
         await super().start()
 
-    async def _attach_once(self, target: str, attached: asyncio.Future[None]) -> None:
+    async def _attach_once(self, place: Place, attached: asyncio.Future[None]) -> None:
         async with self._find().scope(self._dispatcher) as self.handle:
             attached.set_result(None)
             await self._stop.wait()

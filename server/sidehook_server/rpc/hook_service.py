@@ -62,7 +62,7 @@ class HookService:
         self._callers = callers
         self._default_budget = default_budget
         self._max_stream_age = max_stream_age
-        self._streams: dict[InvokeStream, None] = {}
+        self._streams: dict[InvokeStream, asyncio.Future[None]] = {}
         self._watchers: dict[asyncio.Task[CallFailure | None], None] = {}
 
     @property
@@ -85,6 +85,16 @@ class HookService:
         """Tell every client that new calls are refused from now on."""
         for stream in self._streams:
             stream.announce_draining()
+
+    async def left(self, *, within: float) -> None:
+        """Wait until every client that is there now has left, for `within` seconds at most.
+
+        Calls that crossed the word that the sidecar drains are refused until then. A stream
+        that ended before it read them would leave them without an answer.
+        """
+        ends = list(self._streams.values())
+        if ends:
+            await asyncio.wait(ends, timeout=within)
 
     def finish(self) -> None:
         """End every stream; calls under way are answered first."""
@@ -119,7 +129,7 @@ class HookService:
         """Decide many calls on one stream."""
         calls = AllowedCalls(self._services.calls, self._callers.caller(context))
         stream = InvokeStream(replace(self._services, calls=calls))
-        self._streams[stream] = None
+        ended = self._streams[stream] = asyncio.get_running_loop().create_future()
         refusal: CallFailure | None = None
         max_age = None if is_on_socket(context) else self._max_stream_age
         try:
@@ -130,6 +140,7 @@ class HookService:
             _log.debug("call_stream_lost")
         finally:
             del self._streams[stream]
+            ended.set_result(None)
         if refusal is not None:
             _log.warning(
                 "call_stream_refused reason=%s message=%r", refusal.reason, refusal.message

@@ -103,5 +103,5 @@ class RpcServer:
 
 
 def _ages(seconds: float) -> tuple[tuple[str, int], ...]:
-    """gRPC's own options. Without a grace period of theirs nothing is ever cut."""
+    """GRPC's own options. Without a grace period of theirs nothing is ever cut."""
     return (("grpc.max_connection_age_ms", max(1, round(seconds * 1000))),)

@@ -338,6 +338,28 @@ async def test_draining_is_announced_and_calls_under_way_are_finished(
         assert await stream.next() is None
 
 
+async def test_a_call_that_crossed_the_word_of_a_stopping_sidecar_is_refused_and_not_lost(
+    sidecar: Running, channel: grpc.aio.Channel
+) -> None:
+    stream = CallStream(channel)
+    await stream.greet()
+
+    async def stop() -> None:
+        await sidecar.sidecar.drain()
+        await sidecar.sidecar.close()
+
+    stopping = asyncio.create_task(stop())
+    frame = await stream.next()
+    assert frame is not None
+    assert (frame.id, frame.tag) == (0, VerdictTag.DRAINING)
+    await stream.send(invoke_frame(1, a_call()))
+    number, failure = await stream.failure()
+    assert (number, failure.reason) == (1, "DRAINING")
+    await stream.call.done_writing()
+    await stream.end()
+    await stopping
+
+
 class _Never:
     """Takes calls and answers none."""
 

@@ -1,4 +1,4 @@
-"""Connections that have grown old, over real TCP: who is sent elsewhere, and that nothing is lost."""
+"""Connections that have grown old, over real TCP: who is sent elsewhere; no call is lost."""
 
 import asyncio
 from pathlib import Path
