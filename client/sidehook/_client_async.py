@@ -48,7 +48,8 @@ class Client(ClientTerms):
             SidecarUnavailableError. Never goes with "proceed".
         tenant: The tenant that calls are for, unless their session says otherwise.
         user: The end user that calls are for, unless their session says otherwise.
-        labels: Free labels on every call; at most 64.
+        labels: Free labels on every call, over those of `SIDEHOOK_LABELS`
+            ("pod=chat-7f,team=a"); at most 64 together.
         credentials: gRPC channel credentials of your own, in place of `tls`.
         tls: Certificates for a sidecar that listens on TCP with TLS. Default: what
             `SIDEHOOK_TLS_CA`, `SIDEHOOK_TLS_CERT`, `SIDEHOOK_TLS_KEY` and

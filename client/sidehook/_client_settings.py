@@ -12,6 +12,7 @@ from sidehook._client_target import (
     caller_token,
     checked_target,
     default_target,
+    environment_labels,
     is_local,
     tls_for,
 )
@@ -67,6 +68,13 @@ class Settings:
     def resolved_target(self) -> str:
         """Return where the sidecar is now: without a target, the default may move."""
         return default_target() if self.target is None else checked_target(self.target)
+
+    def resolved_labels(self) -> Mapping[str, str]:
+        """Return the labels of every call: the environment's, and over them those given.
+
+        Raises ValueError for what is no label, and for too many.
+        """
+        return check_labels({**environment_labels(), **self.labels})
 
     def resolved_tls(self, target: str) -> Tls | None:
         """Return how TLS is spoken with `target`, None for not at all or with `credentials`."""

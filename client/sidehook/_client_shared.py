@@ -116,7 +116,7 @@ class ClientTerms:
         self._plain_context = CallContext(
             tenant=settings.tenant,
             user=settings.user,
-            labels=MappingProxyType(dict(settings.labels)),
+            labels=MappingProxyType(dict(settings.resolved_labels())),
         )
 
     @property
@@ -150,7 +150,7 @@ class ClientTerms:
             session_id=session_id,
             tenant=own.tenant if tenant is None else tenant,
             user=own.user if user is None else user,
-            labels=check_labels({**own.labels, **(labels or {})}),
+            labels=check_labels({**self._plain_context.labels, **(labels or {})}),
             state=state,
         )
 

@@ -1,4 +1,4 @@
-"""Where the sidecar is. The one place where the client reads the environment."""
+"""Where the sidecar is, and what else the environment says: the one place that reads it."""
 
 from __future__ import annotations
 
@@ -27,6 +27,9 @@ TOKEN_VARIABLE = "SIDEHOOK_CALLER_TOKEN"  # noqa: S105 - the name of a variable
 
 TOKEN_FILE_VARIABLE = "SIDEHOOK_CALLER_TOKEN_FILE"  # noqa: S105 - the name of a variable
 """The environment variable that names a file with the token; it goes before the other."""
+
+LABELS_VARIABLE = "SIDEHOOK_LABELS"
+"""The environment variable with labels of every call: `name=value`, separated by commas."""
 
 START_COMMAND = "sidehook serve"
 """What starts a sidecar on this machine."""
@@ -83,6 +86,31 @@ def caller_token(
         file = os.environ.get(TOKEN_FILE_VARIABLE) or None
         token = None if file else os.environ.get(TOKEN_VARIABLE) or None
     return token, file
+
+
+def environment_labels() -> dict[str, str]:
+    """Return the labels that the environment gives every call. Raises ValueError."""
+    labels: dict[str, str] = {}
+    for entry in os.environ.get(LABELS_VARIABLE, "").split(","):
+        name, equals, value = (part.strip() for part in entry.partition("="))
+        if not name and not equals:
+            continue
+        if problem := _label_problem(name, equals, value, labels):
+            raise ValueError(
+                f"{LABELS_VARIABLE}: {entry.strip()!r} {problem}; write name=value, separated by "
+                "commas"
+            )
+        labels[name] = value
+    return labels
+
+
+def _label_problem(name: str, equals: str, value: str, labels: dict[str, str]) -> str | None:
+    if not name or not equals:
+        return "is no label"
+    if "$(" in value:
+        # As Kubernetes leaves it when no variable of the name stands before this one.
+        return "has a variable in it that nobody replaced"
+    return "gives a label twice" if name in labels else None
 
 
 def start_command(target: str) -> str:

@@ -81,11 +81,14 @@ class Here:
         return Process(name, command, {**os.environ, "PATH": path, **environment})
 
     def environment(self, container: Object) -> dict[str, str]:
-        """Return what is set in a container, `$(NAME)` in it not replaced."""
-        return {
-            each["name"]: self.text(str(each.get("value", self.pod.where)))
-            for each in container.get("env", ())
-        }
+        """Return what is set in a container: `$(NAME)` is what stands before it, as in kubelet."""
+        known: dict[str, str] = {}
+        for each in container.get("env", ()):
+            text = self.text(str(each.get("value", self.pod.where)))
+            known[each["name"]] = re.sub(
+                r"\$\((\w+)\)", lambda found: known.get(found[1], found[0]), text
+            )
+        return known
 
     def port(self, number: int) -> int:
         """Return the port that stands for a port of the pod."""

@@ -140,20 +140,17 @@ async def test_the_application_is_held_back_until_the_required_hook_is_there(
 
 
 async def test_the_application_calls_with_the_labels_of_its_pod(
-    pod_of: Pods, started: list[Process]
+    pod_of: Pods, started: list[Process], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = pod_of("sidehook-app")
     await _sidecar(here, started)
     await _worker(here, started)
     environment = here.environment(here.container("app"))
-    labels = {
-        name[15:].lower(): value
-        for name, value in environment.items()
-        if name.startswith("SIDEHOOK_LABEL_")
-    }
-    assert set(labels) == {"pod", "namespace", "node", "app"}
-    target = environment["SIDEHOOK_TARGET"]
-    async with sidehook.aio.Client(target, required=True, labels=labels) as hooks:
+    for name in ("SIDEHOOK_TARGET", "SIDEHOOK_LABELS"):
+        monkeypatch.setenv(name, environment[name])
+    async with sidehook.aio.Client(required=True) as hooks:
+        labels = hooks.session().labels
+        assert labels == dict.fromkeys(("pod", "namespace", "node", "app"), here.pod.where)
         await hooks.invoke("generation_pre_call", model="gemma")
         with pytest.raises(sidehook.ViolationError):
             await hooks.invoke("generation_pre_call", model="secret")

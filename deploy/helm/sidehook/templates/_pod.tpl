@@ -60,6 +60,8 @@ which drains, then the workers that it drains into.
   valueFrom:
     fieldRef:
       fieldPath: metadata.labels['app.kubernetes.io/name']
+- name: SIDEHOOK_LABELS
+  value: pod=$(SIDEHOOK_LABEL_POD),namespace=$(SIDEHOOK_LABEL_NAMESPACE),node=$(SIDEHOOK_LABEL_NODE),app=$(SIDEHOOK_LABEL_APP)
 {{- end -}}
 
 {{/* Read-only: whoever calls need not be able to put another socket in the sidecar's place. */}}
