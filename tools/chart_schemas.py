@@ -267,6 +267,10 @@ SCHEMAS: Final[Mapping[str, Mapping[str, Schema]]] = {
         **SHARED,
         "sidehook-common": FREE,
         "adminPort": PORT,
+        # YAML reads the word off as false.
+        "maxConnectionAge": {
+            "anyOf": [_text(r"^([0-9]+(\.[0-9]+)?(ms|s|m|h)|off)$"), {"const": False}]
+        },
         "attach": _fields(enabled=BOOLEAN, port=PORT),
         "tls": _fields(**TLS_FIELDS, requireClientCertificate=BOOLEAN),
         "termination": _fields(preStopSeconds=SECONDS, drainSeconds=_whole(1, 3600)),

@@ -150,6 +150,8 @@ REFUSED: list[tuple[str, Values, str]] = [
         {"autoscaling": {"enabled": True, "minReplicas": 9, "maxReplicas": 2}},
         "is over autoscaling.maxReplicas",
     ),
+    ("sidehook-shared", {"maxConnectionAge": "soon"}, "/maxConnectionAge"),
+    ("sidehook-shared", {"maxConnectionAge": 300}, "/maxConnectionAge"),
     (
         "sidehook-shared",
         {"tls": {"secretName": "", "certificate": {"create": True}}},

@@ -267,6 +267,7 @@ SWITCHES: Final[Mapping[str, Mapping[str, Mapping[str, Values]]]] = {
         "alerts": _ALERTS,
         "network": _POLICY,
         "monitor": {"off": {}, "on": {"serviceMonitor": {"enabled": True}}},
+        "age": {"usual": {}, "off": {"maxConnectionAge": "off"}},
         "end": {"usual": {}, "at once": {"termination": {"preStopSeconds": 0, "drainSeconds": 1}}},
     },
     "sidehook-workers": {

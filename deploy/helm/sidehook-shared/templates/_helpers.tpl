@@ -3,7 +3,8 @@
       "socket" "/run/sidehook/sidehook.sock"
       "admin" (printf "0.0.0.0:%d" (int .Values.adminPort))
       "tcp" (printf "0.0.0.0:%d" (int .Values.port))
-      "insecure_tcp" true -}}
+      "insecure_tcp" true
+      "max_connection_age" .Values.maxConnectionAge -}}
 {{- if .Values.attach.enabled -}}
 {{- $_ := set $listen "tcp_workers" (printf "0.0.0.0:%d" (int .Values.attach.port)) -}}
 {{- end -}}

@@ -1,3 +1,5 @@
+{{/* What `helm test` runs where a client is to connect. A library has no files of its own to read. */}}
+{{- define "sidehook-common.connects" -}}
 """`helm test`: the sidecar takes a client. The argument is for how many seconds to try."""
 
 import sys
@@ -14,3 +16,4 @@ while True:
         if time.monotonic() > end:
             sys.exit(str(error))
         time.sleep(1)
+{{ end -}}
