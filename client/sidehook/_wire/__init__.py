@@ -24,6 +24,7 @@ from sidehook._wire._events import (
     encode_notice,
     encode_started,
 )
+from sidehook._wire._health import decode_health_request, encode_health_status
 from sidehook._wire._hello import (
     decode_client_hello,
     decode_describe_request,
@@ -86,6 +87,7 @@ __all__ = [
     "decode_describe_response",
     "decode_extend",
     "decode_goodbye",
+    "decode_health_request",
     "decode_invoke",
     "decode_manifest",
     "decode_need",
@@ -110,6 +112,7 @@ __all__ = [
     "encode_describe_response",
     "encode_extend",
     "encode_goodbye",
+    "encode_health_status",
     "encode_invoke",
     "encode_manifest",
     "encode_need",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any, NoReturn, Self, TypeAlias
 
@@ -19,12 +20,14 @@ from sidehook._tls_credentials import server_credentials
 from sidehook.worker._address import ListenAddress
 from sidehook.worker._dispatch import Dispatcher
 from sidehook.worker._errors import AddressError, DisconnectedError, UnknownProtocolError
+from sidehook.worker._health import Health
 from sidehook.worker._stop import unless_stopped
 from sidehook.worker._stream import RunStream
 
 _SERVICE = "sidehook.v1.WorkerService"
 _HELLO_TIMEOUT = 10.0
 _LINGER = 0.2
+_LAST_WORDS = 1.0
 
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
@@ -36,6 +39,9 @@ class WorkerService:
         self._dispatcher = dispatcher
         self._grace = grace
         self._stopping = asyncio.Event()
+        self._under_way = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     @property
     def handlers(self) -> grpc.GenericRpcHandler:
@@ -53,6 +59,12 @@ class WorkerService:
         """Say goodbye on every stream; the streams end when their runs are done. Idempotent."""
         self._stopping.set()
 
+    async def finished(self, within: float) -> None:
+        """Wait until no stream is open and no run is under way, at most so many seconds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                await self._idle.wait()
+
     async def describe(self, octets: bytes, context: _Context) -> bytes:
         """Answer with the manifest, to a sidecar that speaks this contract."""
         try:
@@ -66,6 +78,7 @@ class WorkerService:
                 f"UNKNOWN_PROTOCOL_VERSION: the sidecar speaks version {request.protocol_version} "
                 f"of the contract and worker {self._dispatcher.worker} speaks {PROTOCOL_VERSION}",
             )
+        await self._refuse_when_stopping(context)
         return _wire.encode_describe_response(self._dispatcher.manifest())
 
     async def run(self, octets: bytes, context: _Context) -> bytes:
@@ -74,7 +87,9 @@ class WorkerService:
             request = _wire.decode_run(octets)
         except MalformedError as error:
             await _refuse(context, grpc.StatusCode.INVALID_ARGUMENT, str(error))
-        return _wire.encode_run_response(await self._dispatcher.run(request))
+        # Also while it stops: a sidecar that sent it could not give it to another any more.
+        with self._counted():
+            return _wire.encode_run_response(await self._dispatcher.run(request))
 
     async def run_stream(self, requests: AsyncIterator[bytes], context: _Context) -> None:
         """Serve one stream of runs until the sidecar or this worker leaves."""
@@ -82,6 +97,11 @@ class WorkerService:
         async def read() -> bytes | None:
             return await anext(requests, None)
 
+        await self._refuse_when_stopping(context)
+        with self._counted():
+            await self._serve(read, context)
+
+    async def _serve(self, read: Callable[[], Awaitable[bytes | None]], context: _Context) -> None:
         async with RunStream(self._dispatcher, read=read, write=context.write) as stream:
             try:
                 await stream.hello(_HELLO_TIMEOUT)
@@ -95,6 +115,22 @@ class WorkerService:
                 )
             except DisconnectedError as error:
                 await _refuse(context, grpc.StatusCode.INVALID_ARGUMENT, str(error))
+
+    async def _refuse_when_stopping(self, context: _Context) -> None:
+        """To a sidecar that looks for the worker now, it is gone."""
+        if self._stopping.is_set():
+            await _refuse(context, grpc.StatusCode.UNAVAILABLE, "the worker stops")
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        self._under_way += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._idle.set()
 
     async def _until_over(self, stream: RunStream) -> None:
         await unless_stopped(self._stopping, stream.ended())
@@ -121,6 +157,7 @@ class Listener:
         self._tls = tls
         self._grace = grace
         self._service = WorkerService(dispatcher, grace=grace)
+        self._health = Health(_SERVICE)
         limits = dispatcher.limits
         self._server = grpc.aio.server(
             options=[
@@ -133,7 +170,7 @@ class Listener:
                 ("grpc.so_reuseport", 0),
             ]
         )
-        self._server.add_generic_rpc_handlers((self._service.handlers,))
+        self._server.add_generic_rpc_handlers((self._service.handlers, self._health.handlers))
         self._inode = 0
         self.target = address.target
 
@@ -159,8 +196,16 @@ class Listener:
         trace: TracebackType | None,
     ) -> None:
         self._service.stop()
-        await self._server.stop(self._grace if kind is None else None)
-        self._remove_socket()
+        self._health.drain()
+        left = None
+        try:
+            if kind is None:
+                # The server is there until then, so that whoever asks hears that it drains.
+                await self._service.finished(self._grace)
+                left = _LAST_WORDS
+        finally:
+            await self._server.stop(left)
+            self._remove_socket()
 
     def _bind(self, target: str) -> int:
         if self._tls is None:
