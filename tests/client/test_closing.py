@@ -12,6 +12,7 @@ import pytest
 
 from sidehook import CallFailure, Client, SidecarError, aio
 from sidehook.testing._fake_sidecar import FakeSidecar
+from tests.client.test_spread import Name, calls, ready, spread_over
 from tests.client.waiting import until
 
 pytestmark = pytest.mark.skipif(
@@ -179,3 +180,22 @@ async def test_a_client_that_cannot_enter_leaves_no_connection(
     await client.close()
     assert door.accepted
     await until(lambda: door.open == 0)
+
+
+@pytest.mark.parametrize("how", ["closed", "address gone"])
+async def test_a_connection_of_several_ends_with_the_client_or_when_its_address_is_gone(
+    fake: FakeSidecar, door: Door, how: str
+) -> None:
+    with FakeSidecar() as other:
+        name = Name(fake, other)
+        name.targets = frozenset({door.target, other.target})
+        async with spread_over(name) as spread:
+            await ready(spread, 2)
+            await calls(spread, 4)
+            assert door.open == 1
+            if how == "closed":
+                await spread.close()
+            else:
+                name.targets = frozenset({other.target})
+                spread._look_again.set()
+            await until(lambda: door.open == 0)
