@@ -104,6 +104,7 @@ def test_who_shows_all_that_is_said_of_a_caller_is_it(said: dict[str, object], p
         ({"certificate": "spiffe://here/ns/*"}, with_uri("spiffe://here/ns")),
         ({"certificate": "spiffe://here/ns/*"}, with_uri("spiffe://here/ns/")),
         ({"certificate": "spiffe://here/ns/*"}, with_uri("spiffe://here/ns/../other")),
+        ({"certificate": "spiffe://here/ns/*"}, with_uri("spiffe://here/ns/./chat")),
         ({"certificate": "spiffe://here/ns/*"}, with_uri("spiffe://there/ns/chat")),
         (
             {"certificate": "spiffe://here/ns/*"},
@@ -182,7 +183,41 @@ def test_a_refused_call_says_who_it_was_and_what_to_do() -> None:
     by_tenant = refused_call(who, peer, hook_type=TYPE, tenant="other")
     assert "may not call hook type 'component_pre_execute' for tenant 'other'" in by_tenant.message
     assert "callers[chat].tenants" in by_tenant.message
-    assert "without a tenant" in refused_call(who, peer, hook_type=TYPE, tenant="").message
+    without = refused_call(who, peer, hook_type=TYPE, tenant="")
+    assert "hook type 'component_pre_execute' without a tenant;" in without.message
+
+
+def test_a_refused_call_names_every_caller_that_the_peer_is() -> None:
+    peer = Peer(token_sha256=RIGHT)
+    who = rights(
+        peer,
+        caller("one", token_sha256=RIGHT, hook_types=[]),
+        caller("two", token_sha256=RIGHT, hook_types=[]),
+    )
+    refusal = refused_call(who, peer, hook_type=TYPE, tenant="")
+    assert refusal.message.startswith("caller 'one', 'two' may not call")
+    assert refusal.metadata["caller"] == "one, two"
+
+
+@pytest.mark.parametrize(
+    ("peer", "identity"),
+    [
+        (STRANGER, "on TCP, no token, no certificate"),
+        (Peer(is_on_socket=True), "on the Unix socket, user id unknown, no token, no certificate"),
+        (
+            Peer(is_on_socket=True, uid=0, token_sha256=WRONG),
+            "on the Unix socket, user id 0, a token, no certificate",
+        ),
+    ],
+)
+def test_a_refusal_says_what_the_peer_showed(peer: Peer, identity: str) -> None:
+    nobody = rights(peer)
+    for failure in (
+        refused_call(nobody, peer, hook_type=TYPE, tenant=""),
+        refused_scope(nobody, peer),
+    ):
+        assert f"({identity})" in failure.message
+        assert (failure.metadata["caller"], failure.metadata["identity"]) == ("", identity)
 
 
 def test_a_stranger_is_told_what_it_showed_and_never_the_token() -> None:
@@ -239,5 +274,7 @@ def test_other_callers_make_another_version_of_the_list() -> None:
     after = sidecar.registry.list_version
     assert after == before + 1
     assert not sidecar.registry.callers.is_open
+    assert may(sidecar.registry.callers.rights(Peer(is_on_socket=True)))
+    assert not may(sidecar.registry.callers.rights(STRANGER))
     sidecar.apply(transitions.configured(sidecar.registry, a_config(callers=callers)))
     assert sidecar.registry.list_version == after

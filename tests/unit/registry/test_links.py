@@ -207,6 +207,14 @@ def test_a_type_of_nobody_that_misses_its_hook_has_a_plan_until_it_is_there() ->
     assert "own" not in sidecar.registry.hook_list().types
 
 
+def test_what_is_missing_as_before_gives_its_plan_no_new_generation() -> None:
+    word = HookConfig(name="guard", hook_type=TYPE, required=True)
+    sidecar = Scripted(a_config(WorkerConfig(name="w", optional=True, hooks=(word,))))
+    plan = sidecar.registry.plan(TYPE)
+    assert plan.missing == (GUARD,)
+    assert sidecar.attach("one", a_hook("other", OTHER_TYPE)).registry.plan(TYPE) is plan
+
+
 def test_a_worker_that_is_missing_is_not_asked_for_its_hooks_besides() -> None:
     config = a_config(WorkerConfig(name="w", hooks=(HookConfig(name="guard", required=True),)))
     sidecar = Scripted(config)

@@ -42,6 +42,7 @@ def test_a_manifest_with_a_sample_for_a_required_hook_is_refused() -> None:
     sidecar.attach("one", a_hook("watch", mode=Mode.AUDIT, sample=0.5))
     (problem,) = sidecar.problems()
     assert "hook 'watch', field sample: the sidecar's configuration requires this hook" in problem
+    assert problem.endswith("leave the sample out")
     assert sidecar.attach("two", a_hook("watch", mode=Mode.AUDIT, sample=1.0)).problems() == ()
 
 
