@@ -25,6 +25,7 @@ from sidehook_server.pipeline.model import (
     Tell,
 )
 from sidehook_server.pipeline.plan import Plan, compile_plan
+from sidehook_server.pipeline.requests import shortened
 from sidehook_server.pipeline.run import Call
 from sidehook_server.policy import complete_policy
 
@@ -67,8 +68,11 @@ def a_hook(
     return replace(hook, **terms)  # type: ignore[arg-type]  # the terms are named by the tests
 
 
-def a_plan(*hooks: PlannedHook, writable: str = "a b c", **rest: object) -> Plan:
-    plan = compile_plan("t", hooks, writable=frozenset(writable.split()))
+def a_plan(*hooks: PlannedHook, writable: str = "a b c", fuses: str = "", **rest: object) -> Plan:
+    """The workers named by `fuses` take several hooks in a run."""
+    plan = compile_plan(
+        "t", hooks, writable=frozenset(writable.split()), fuses=frozenset(fuses.split())
+    )
     return replace(plan, **rest)  # type: ignore[arg-type]  # the parts are named by the tests
 
 
@@ -76,7 +80,8 @@ def a_plan(*hooks: PlannedHook, writable: str = "a b c", **rest: object) -> Plan
 class Scripted:
     """One call under test. `runs` maps a hook's name to the run it was sent.
 
-    `sends` False leaves every run waiting in the sidecar.
+    `sends` False leaves every run waiting in the sidecar. An instance takes the first
+    `takes` hooks of a run. `indexes` are those of the hooks in their runs.
     """
 
     plan: Plan
@@ -90,6 +95,7 @@ class Scripted:
     log: list[str] = field(default_factory=list)
     started: dict[str, StartRun] = field(default_factory=dict)
     runs: dict[str, RunRequest] = field(default_factory=dict)
+    indexes: dict[str, int] = field(default_factory=dict)
     detached: dict[str, DetachedWork] = field(default_factory=dict)
     told: list[Tell] = field(default_factory=list)
     blamed: list[RunFailed] = field(default_factory=list)
@@ -97,6 +103,7 @@ class Scripted:
     load: Load = Load.NORMAL
     tells_begin: bool = False
     sends: bool = True
+    takes: int = 64
     answer: CallAnswer | None = None
 
     def __post_init__(self) -> None:
@@ -121,13 +128,10 @@ class Scripted:
         for effect in effects:
             assert self.answer is None, "nothing comes after Finish"
             match effect:
-                case StartRun(run, hook, request, _):
-                    self.log.append(f"start {hook.name}")
-                    self.started[hook.name], self.runs[hook.name] = effect, request
-                    if self.sends:
-                        self.carry_out(self.call.sent(run, "i1", tells_begin=self.tells_begin))
-                case CancelRun(run):
-                    self.log.append(f"cancel {self._name_of(run)}")
+                case StartRun():
+                    self._start(effect)
+                case CancelRun(run, index):
+                    self.log.append(f"cancel {self._names_of(run, index)}")
                 case Detach(work):
                     self.detached.update({it.hook.name: it for it in work})
                     taken = [self.takes_detached] * len(work)
@@ -141,19 +145,54 @@ class Scripted:
                 case Finish(answer):
                     self.answer = answer
 
-    def _name_of(self, run: int) -> str:
-        return next(name for name, start in self.started.items() if start.run == run)
+    def _start(self, start: StartRun) -> None:
+        hooks = (start.hook, *start.riders)
+        request, count = start.request, min(self.takes, len(hooks)) if self.sends else len(hooks)
+        if count < len(hooks):
+            request = shortened(request, hooks, count)
+        for index, hook in enumerate(hooks[:count]):
+            self.started[hook.name], self.runs[hook.name] = start, request
+            self.indexes[hook.name] = index
+        self.log.append(f"start {self._names_of(start.run)}")
+        if self.sends:
+            again = self.call.shortened(start.run, count, self.now) if count < len(hooks) else []
+            self.carry_out(self.call.sent(start.run, "i1", tells_begin=self.tells_begin))
+            self.carry_out(again)
+
+    def _names_of(self, run: int, index: int | None = None) -> str:
+        names = [name for name, start in self.started.items() if start.run == run]
+        assert names, f"no run {run}"
+        return " ".join(name for name in names if index in (None, self.indexes[name]))
 
     def says(self, name: str, result: HookResult = NOTHING) -> Scripted:
         """The hook answers."""
-        run = self.started[name].run
+        run, index = self.started[name].run, self.indexes[name]
+        result = replace(result, index=index) if index else result
         self.carry_out(self.call.answered(run, result, self.now))
         return self
 
     def fails(self, name: str, kind: FailureClass = FailureClass.RAISED) -> Scripted:
-        """The hook gives no answer."""
+        """The run of the hook gives no answer."""
         run = self.started[name].run
         self.carry_out(self.call.failed(run, failure(kind), self.now))
+        return self
+
+    def is_lost(self, name: str) -> Scripted:
+        """The connection with the run of the hook breaks."""
+        run = self.started[name].run
+        self.carry_out(self.call.lost(run, failure(FailureClass.UNREACHABLE), self.now))
+        return self
+
+    def runs_out(self, name: str) -> Scripted:
+        """The worker says that nothing more comes for the run of the hook."""
+        self.carry_out(self.call.ran_out(self.started[name].run, self.now))
+        return self
+
+    def spoils(self, name: str, *, whole: bool = False) -> Scripted:
+        """An answer of the hook, or of nobody in its `whole` run, cannot be read."""
+        run, index = self.started[name].run, None if whole else self.indexes[name]
+        broken = failure(FailureClass.MALFORMED)
+        self.carry_out(self.call.spoiled(run, broken, self.now, index))
         return self
 
     def is_shed(self, name: str) -> Scripted:
@@ -164,13 +203,13 @@ class Scripted:
 
     def begins(self, name: str) -> Scripted:
         """The worker calls the hook."""
-        self.call.begun(self.started[name].run)
+        self.call.begun(self.started[name].run, self.indexes[name])
         return self
 
     def asks_for(self, name: str, seconds: float) -> Scripted:
         """The hook asks for more time."""
-        run = self.started[name].run
-        self.carry_out(self.call.extended(run, seconds, self.now))
+        run, index = self.started[name].run, self.indexes[name]
+        self.carry_out(self.call.extended(run, seconds, self.now, index))
         return self
 
     def wait(self, seconds: float) -> Scripted:

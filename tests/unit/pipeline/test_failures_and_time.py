@@ -223,6 +223,7 @@ def test_a_result_for_another_hook_of_the_run_is_malformed() -> None:
     call = Scripted(a_plan(a_hook("h")))
     call.says("h", HookResult(answer=Patch({"a": json("2")}), index=1))
     assert call.failure.failure_class is FailureClass.MALFORMED
+    assert call.log == ["start h"]
 
 
 def test_scoped_hooks_run_only_for_calls_of_their_tenant_that_name_them() -> None:

@@ -69,3 +69,16 @@ def test_hooks_of_a_handle_stand_in_their_places_for_one_call() -> None:
     assert (with_own.hook_type, with_own.generation) == ("t", 3)
     assert with_own.writable == {"a"}
     assert overlay(plan, ()) is plan
+
+
+def test_a_hook_of_a_handle_stands_behind_a_worker_s_of_the_same_name() -> None:
+    hook = a_hook("h")
+    own = replace(hook, handle="A")
+    assert overlay(compile_plan("t", (hook,)), (own,)).hooks == (hook, own)
+
+
+def test_hooks_travel_together_in_a_call_with_a_handle_too() -> None:
+    plan = compile_plan("t", (a_hook("a"), a_hook("b")), fuses=frozenset({"w"}))
+    assert plan.fuses == {"w"}
+    with_own = overlay(plan, (replace(a_hook("own", priority=90), handle="h1"),))
+    assert [len(segment.hooks) for segment in with_own.segments] == [2, 1, 1]

@@ -61,8 +61,8 @@ def test_a_worker_is_told_that_it_got_less_time_than_it_asked_for() -> None:
 def test_a_worker_is_told_what_was_malformed(result: HookResult, problem: str) -> None:
     plan = a_plan(HOOK, max_payload_bytes=50)
     call = Scripted(plan, settings=CallSettings(max_state_bytes=40)).says("h", result)
-    assert [(tell.hook, tell.instance, tell.notice.call_id) for tell in call.told] == [
-        (HOOK, "i1", "call-1")
+    assert [(tell.hook, tell.instance, tell.run, tell.notice.call_id) for tell in call.told] == [
+        (HOOK, "i1", 1, "call-1")
     ]
     assert problem in call.told[0].notice.message
     assert problem in call.failure.message
