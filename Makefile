@@ -17,12 +17,18 @@ BENCH_PYTHON := .venv-bench/bin/python
 
 # The suites that are too long for `make test`, in the order in which `make ci` runs them; what
 # stands behind a colon is how long they are there.
-LONG_SUITES := laws:CHAINS=50000 test-slow test-floor test-mellea demo e2e-polyglot \
+LONG_SUITES := laws:CHAINS=50000 test-slow test-compiled test-floor test-mellea demo e2e-polyglot \
 	e2e-kubernetes isolation:CALLS=20000 fuzz:MINUTES=1 chaos:ROUNDS=50 soak:MINUTES=3 bench-guard
 
 # What is tested on the oldest dependencies: everything that needs only the client distribution.
 FLOOR_TESTS := tests/contract tests/client tests/unit/client tests/unit/worker tests/unit/testing tests/worker \
 	$(addprefix tests/unit/test_,json.py digest.py frames.py mux.py tls_files.py)
+
+# What a compiled build is tested with: everything that runs in its modules, but for the tests that read
+# the sources or need an environment of their own.
+COMPILED_TESTS := $(addprefix tests/,unit contract laws conformance client worker transport e2e)
+
+SOURCES = $(shell git ls-files 'client/*.py' 'server/*.py')
 
 # Half of the time for the decoders, half for the workers.
 FUZZ_SHARE = $(shell awk 'BEGIN { print $(or $(MINUTES),1) / 2 }')
@@ -190,6 +196,14 @@ bench-environments: .venv-bench/.synced .venv-cpex/.synced .venv-mellea/.synced
 
 ##@ Long suites
 
+.PHONY: compiled
+compiled: build/compiled/.built ## Wheels with the hot modules compiled, in build/compiled (needs a C compiler)
+
+.PHONY: test-compiled
+test-compiled: .venv-compiled/.synced ## The tests on compiled wheels, as they are installed
+	@.venv-compiled/bin/python -c 'from sidehook_server.ops.build import COMPILED; exit(None if COMPILED else "not compiled")'
+	@.venv-compiled/bin/pytest -q -n 2 --dist worksteal -p no:cacheprovider -m "not slow" $(COMPILED_TESTS) $(PYTEST_FLAGS)
+
 .PHONY: test-floor
 test-floor: .venv-floor/.synced ## The client's tests on the oldest dependencies that it declares
 	@$(FLOOR_BIN)/pytest -m "not slow" $(FLOOR_TESTS)
@@ -301,10 +315,21 @@ $(UV): requirements/uv.txt
 	@rm -r .venv-kubernetes/carrier
 	@touch $@
 
-.venv-bench/.synced: $(UV) requirements/bench.lock client/pyproject.toml server/pyproject.toml
+.venv-compiled/.synced: requirements/dev.lock build/compiled/.built
+	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-compiled
+	@$(call install,.venv-compiled,requirements/dev.lock)
+	@$(UV) pip install --quiet --python .venv-compiled/bin/python --no-deps build/compiled/*.whl
+	@touch $@
+
+# What is measured is what ships.
+.venv-bench/.synced: requirements/bench.lock build/compiled/.built
 	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-bench
 	@$(call install,.venv-bench,requirements/bench.lock)
-	@$(call editable,.venv-bench,client server)
+	@$(UV) pip install --quiet --python .venv-bench/bin/python --no-deps build/compiled/*.whl
+	@touch $@
+
+build/compiled/.built: .venv/.synced tools/compiled_wheels.sh pyproject.toml $(SOURCES)
+	@tools/compiled_wheels.sh build/compiled
 	@touch $@
 
 .venv-cpex/.synced .venv-litellm/.synced: .venv-%/.synced: $(UV) requirements/%.lock

@@ -34,7 +34,7 @@ PART_BYTES: Final = 64 * 1024
 """The longest part of a message that is split."""
 
 
-class OutboxError(RuntimeError):
+class OutboxError(Exception):
     """A frame was not taken. It was not sent and never will be."""
 
 

@@ -72,7 +72,7 @@ def shown(members: type[E]) -> st.SearchStrategy[E | str]:
 
 
 STATE_CHANGES = st.builds(
-    lambda changed, removed: StateChange(changed, removed - changed.keys()),
+    lambda changed, removed: StateChange(changed, removed.difference(changed)),
     st.dictionaries(TEXT, OCTETS, max_size=3),
     TEXT_SETS,
 )

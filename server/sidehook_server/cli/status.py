@@ -39,7 +39,8 @@ def _is_well(state: _Object) -> bool:
 
 def _show(out: Console, state: _Object) -> None:
     facts = ("sidecar", "version", "generation", "list_version", "calls_in_flight")
-    out.print("  ".join(f"{fact} {state[fact]}" for fact in facts))
+    build = "compiled" if state["compiled"] else "not compiled"
+    out.print("  ".join((*(f"{fact} {state[fact]}" for fact in facts), build)))
     for probe, answer in cast(_Object, state["health"]).items():
         out.print(f"{probe}: {answer}")
     out.print(_workers(cast(list[_Object], state["workers"])))

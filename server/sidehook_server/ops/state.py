@@ -13,6 +13,7 @@ from sidehook._types import JSON
 from sidehook_server.dispatch.detached import DetachedQueue
 from sidehook_server.dispatch.dispatcher import Dispatcher
 from sidehook_server.dispatch.links import LinkTable
+from sidehook_server.ops.build import COMPILED
 from sidehook_server.ops.decision_log import DecisionLog
 from sidehook_server.ops.health import Health, Probe
 from sidehook_server.ops.metrics import OTHER
@@ -46,6 +47,7 @@ def state_view(parts: Parts) -> dict[str, JSON]:
     return {
         "sidecar": parts.sidecar,
         "version": parts.version,
+        "compiled": COMPILED,
         "configuration": parts.reloader.view(),
         "health": {probe.value: parts.health.problem(probe) or "ok" for probe in Probe},
         "calls_in_flight": parts.dispatcher.in_flight,

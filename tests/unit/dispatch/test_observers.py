@@ -9,9 +9,9 @@ from sidehook_server.pipeline.breaker import BreakerState
 from tests.unit.dispatch.fakes import Recorder, a_hook
 
 EVENTS = {
-    name: member
+    name: getattr(Recorder, name)
     for name, member in vars(Observer).items()
-    if inspect.isfunction(member) and not name.startswith("_")
+    if callable(member) and not name.startswith("_")
 }
 VALUES: dict[str, object] = {
     "request": CallRequest(hook_type="t", fields={}),
