@@ -27,8 +27,16 @@ for each in sidecar worker tools; do
     cp "$lock" "$context/wheels/$each.lock"
 done
 rm -rf "$context/wheels/ours"
-for each in client server; do
-    "$(dirname "$python")/uv" build --quiet --wheel --no-build-isolation --python "$python" \
-        --out-dir "$context/wheels/ours" "$each"
-done
+mkdir -p "$context/wheels/ours"
+if [ "$arch" = "$(uname -m)" ] && "$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'; then
+    make --quiet compiled
+    cp build/compiled/*.whl "$context/wheels/ours"
+else
+    # A compiler makes modules for its own processor and Python; the others run as they are written.
+    echo "the images get uncompiled wheels: they are built on $(uname -m) for Python 3.11 on $arch" >&2
+    for each in client server; do
+        "$(dirname "$python")/uv" build --quiet --wheel --no-build-isolation --python "$python" \
+            --out-dir "$context/wheels/ours" "$each"
+    done
+fi
 cp docker/Dockerfile docker/licences.py docker/sidehook.yaml "$context"
