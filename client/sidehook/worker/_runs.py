@@ -166,8 +166,8 @@ class Runs:
                 split_frames=SPLIT_FRAMES in hello.capabilities,
                 max_message_bytes=hello.limits.max_message_bytes,
             )
-        except ValueError as error:
-            raise DisconnectedError(f"the sidecar's limits: {error}") from error
+        except ValueError as unfit:
+            raise DisconnectedError(f"the sidecar's limits: {unfit}") from unfit
         self.hello = hello
         self.greeted.set()
 
@@ -188,8 +188,8 @@ class Runs:
             return
         try:
             request = _wire.decode_run(frame.body, self._received)
-        except UnknownItemsError as error:
-            self._put(frame.id, EventTag.NEED, _wire.encode_need(error.field))
+        except UnknownItemsError as unknown:
+            self._put(frame.id, EventTag.NEED, _wire.encode_need(unknown.field))
             return
         except MalformedError as error:
             self._count_bad(error)
@@ -258,10 +258,10 @@ class Runs:
         """Send what a hook of a run answered, or why that could not be sent; return which."""
         try:
             self._outbox.put(run, EventTag.RESULT, _wire.encode_result(result))
-        except MessageTooLargeError as error:
-            failure = _failure(FailureClass.MALFORMED, "ANSWER_TOO_LARGE", str(error))
-        except OutboxError as error:
-            failure = _failure(FailureClass.OVERLOADED, "SIDECAR_SLOW", str(error))
+        except MessageTooLargeError as too_large:
+            failure = _failure(FailureClass.MALFORMED, "ANSWER_TOO_LARGE", str(too_large))
+        except OutboxError as refused:
+            failure = _failure(FailureClass.OVERLOADED, "SIDECAR_SLOW", str(refused))
         except EncodeError as error:
             _log.error("result_not_encodable worker=%s", self._dispatcher.worker, exc_info=error)
             failure = _failure(FailureClass.RAISED, *_INTERNAL)

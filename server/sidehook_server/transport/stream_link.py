@@ -130,8 +130,8 @@ class StreamLink:
             self._outbox.put(identity, RunTag.RUN, _wire.encode_run(run, self._sent))
         except MessageTooLargeError as error:
             return failures.too_large(self.worker, error.size, error.limit)
-        except OutboxFullError as error:
-            return failures.no_room(self.worker, f"{error.pending} bytes wait to be read by it")
+        except OutboxFullError as full:
+            return failures.no_room(self.worker, f"{full.pending} bytes wait to be read by it")
         except OutboxError:
             return failures.link_closed(self.worker)
         return None
