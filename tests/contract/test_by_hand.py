@@ -11,10 +11,10 @@ from sidehook import MalformedError
 from sidehook import _wire as wire
 from sidehook._call import CallAnswer, CallRequest, Proceed, Receipt, WireFields, size_of
 from sidehook._frames import Frame, FrameError, decode_frame, encode_frame, pack, read_batch, unpack
-from sidehook._run import RunRequest
+from sidehook._run import HookResult, RunRequest
 from sidehook._types import Value, ValueKind
 from sidehook._wire._call import read_invoke
-from sidehook._wire._run import read_run
+from sidehook._wire._run import read_result, read_run
 from sidehook.v1 import hook_service_pb2, worker_service_pb2
 from tests.contract import strategies
 
@@ -65,6 +65,24 @@ def test_a_run_is_read_by_hand_as_protobuf_reads_it(octets: bytes, *, again: boo
 def test_a_run_is_written_as_protobuf_writes_it(run: RunRequest) -> None:
     octets = wire.encode_run(run)
     stock = worker_service_pb2.RunRequest.FromString(octets)
+    assert len(stock.SerializeToString()) == len(octets)
+
+
+@given(octets=spoilt(strategies.RESULTS.map(wire.encode_result)))
+@example(octets=b"\x08\x02\x1a\x0c" + ENTRY)
+@example(octets=b"\x08\x03\x1a\x0c" + ENTRY)
+@example(octets=b"\x1a\x0c" + ENTRY + b"\x12\x00")
+def test_a_result_is_read_by_hand_as_protobuf_reads_it(octets: bytes) -> None:
+    def by_hand(octets: bytes) -> HookResult:
+        return wire.decode_result(octets, hooks=3)
+
+    assert outcome(by_hand, octets) == outcome(lambda it: read_result(it, hooks=3), octets)
+
+
+@given(result=strategies.RESULTS)
+def test_a_result_is_written_as_protobuf_writes_it(result: HookResult) -> None:
+    octets = wire.encode_result(result)
+    stock = worker_service_pb2.HookResult.FromString(octets)
     assert len(stock.SerializeToString()) == len(octets)
 
 

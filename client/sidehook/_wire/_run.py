@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Final, assert_never
 
 from sidehook._call import CallEnd, Violation
@@ -35,7 +36,7 @@ from sidehook._wire._lists import completes, continues
 from sidehook._wire._manifest import read_policy, write_policy
 from sidehook._wire._payload import MAX_FIELDS, MAX_NAME_BYTES, read_payload, write_payload
 from sidehook._wire._receipt import read_violation, write_violation
-from sidehook._wire._scan import known_steps, remember_steps, scan_run
+from sidehook._wire._scan import known_steps, remember_steps, scan_patch, scan_run
 from sidehook._wire._schema import HookResult as ResultMessage
 from sidehook._wire._schema import RunRequest as RunMessage
 from sidehook._wire._schema import RunResponse, lone_surrogate, parse
@@ -86,6 +87,7 @@ def encode_run(request: RunRequest, sent: Sent | None = None) -> bytes:
     )
 
 
+@lru_cache(maxsize=256)
 def _end_octets(end: CallEnd) -> bytes:
     message = RunMessage()
     write_call_end(message.call_end, end)
@@ -154,8 +156,12 @@ def encode_result(result: HookResult) -> bytes:
 
     Raises EncodeError: a bad field name, annotations over their limits, a lone surrogate.
     """
+    answer = result.answer
     if _is_plain(result):
         return _plain(result)
+    if isinstance(answer, Patch) and _says_no_more(result):
+        patch = _octets.nested(b"\x1a", _octets.payload(answer.fields))
+        return _octets.number(b"\x08", result.index) + patch
     message = ResultMessage()
     _write_result(message, result)
     return message.SerializeToString()
@@ -165,11 +171,14 @@ def _is_plain(result: HookResult) -> bool:
     """Whether a hook has nothing to say at all."""
     return (
         isinstance(result.answer, NothingToSay)
-        and not result.annotations
-        and not result.state
-        and not result.rejected_fields
+        and _says_no_more(result)
         and result.index < _MOST_PLAIN
     )
+
+
+def _says_no_more(result: HookResult) -> bool:
+    """Whether a result is its answer, and nothing besides."""
+    return not (result.annotations or result.state or result.rejected_fields)
 
 
 def _plain(result: HookResult) -> bytes:
@@ -190,6 +199,17 @@ def decode_result(octets: bytes, *, hooks: int = 1) -> HookResult:
     plain = _plain_results.get(octets)
     if plain is not None and plain.index < hooks:
         return plain
+    try:
+        found = scan_patch(octets)
+    except (LookupError, UnicodeDecodeError):
+        found = None
+    if found is not None and found[0] < hooks:
+        return HookResult(answer=Patch(found[1]), index=found[0])
+    return read_result(octets, hooks=hooks)
+
+
+def read_result(octets: bytes, *, hooks: int = 1) -> HookResult:
+    """As `decode_result`, whatever the form of the octets."""
     try:
         message = parse(ResultMessage, octets, "HookResult")
     except MalformedError as error:

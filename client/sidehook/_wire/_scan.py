@@ -255,6 +255,18 @@ def remember_end(octets: bytes, end: CallEnd) -> None:
         _ends[octets] = end
 
 
+def scan_patch(octets: bytes) -> tuple[int, WireFields] | None:
+    """The index and the patch of a HookResult that says nothing else."""
+    index = at = 0
+    if octets[0] == 0x08:
+        index, at = scan_varint(octets, 1)
+    size, begin = scan_varint(octets, at + 1)
+    if octets[at] != 0x1A or begin + size != len(octets):
+        return None
+    patch = scan_payload(octets[begin:])
+    return None if patch is None else (index, patch)
+
+
 def scan_proceeding(octets: bytes) -> tuple[WireFields, bytes] | None:
     """The patch and the serialized receipt of an InvokeResponse that lets the call proceed."""
     if octets[0] != 0x0A:

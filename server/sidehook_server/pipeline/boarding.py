@@ -131,4 +131,5 @@ class Boarding:
         if segment.joint < len(segment.hooks):
             return requests.fitting(segment, left=left, share=share)[: len(places)]
         # Some of a group: the others are left out of this call.
-        return (tuple([self._plan.segments[place].alone[0][0] for place in places]),)
+        (whole,) = requests.fitting(segment, left=left, share=share)
+        return (tuple([whole[segment.places.index(place)] for place in places]),)
