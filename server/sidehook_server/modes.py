@@ -142,6 +142,9 @@ class Ruling:
 
 _NOTHING: Final[Fields] = {}
 
+_PROCEEDED: Final = Ruling(outcome=HookOutcome.PROCEEDED, patch=_NOTHING)
+"""What most answers come to."""
+
 
 def rule_on(
     row: ModeRow, result: HookResult, *, fields: Fields, writable: frozenset[str]
@@ -158,6 +161,8 @@ def rule_on(
         outcome = HookOutcome.BLOCKED if row.may_block else HookOutcome.BLOCK_SUPPRESSED
         return Ruling(outcome=outcome, patch=_NOTHING, violation=answer, state=state)
     assert isinstance(answer, NothingToSay), "a failure has no ruling"
+    if state is NO_CHANGE and not result.rejected_fields:
+        return _PROCEEDED
     return Ruling(
         outcome=HookOutcome.PROCEEDED,
         patch=_NOTHING,

@@ -24,7 +24,7 @@ from sidehook_server.pipeline.state import CallState
 from sidehook_server.policy import Consequence, consequence
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Judgement:
     """What comes of a hook's turn. `end`: it ends the call.
 
@@ -36,7 +36,7 @@ class Judgement:
     is_failure: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Kept:
     """A parallel hook's answer, whose state waits for the end of its phase."""
 

@@ -110,7 +110,10 @@ class CallSettings:
     load: LoadLimits = field(default_factory=LoadLimits)
 
 
-@dataclass(frozen=True, slots=True)
+# What every call makes anew is not frozen: that would triple what making it costs.
+
+
+@dataclass(slots=True)
 class StartRun:
     """Send this run to an instance of the hook's worker. `run` names it in the call.
 
@@ -154,7 +157,7 @@ class Shed:
     hook: PlannedHook
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class DetachedWork:
     """One FIRE_AND_FORGET run for the queue of detached work."""
 
@@ -162,7 +165,7 @@ class DetachedWork:
     request: RunRequest
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Detach:
     """Offer these to the queue, then tell the call which were taken (`Call.detached`)."""
 
@@ -179,7 +182,7 @@ class Tell:
     run: int = field(default=0, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Finish:
     """The verdict, with the receipt complete. The last effect of every call.
 

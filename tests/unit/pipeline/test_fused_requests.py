@@ -162,3 +162,10 @@ def test_calls_that_have_as_much_time_are_sent_the_same_steps() -> None:
     assert fitting(segment, left=1.519, share=0.5) is steps
     assert fitting(segment, left=1.521, share=0.5) is not steps
     assert fitting(segment, left=9.0, share=9.0) is segment.steps
+
+
+def test_some_of_a_group_are_told_no_more_time_than_is_left() -> None:
+    elsewhere = replace(a_hook("scoped", Mode.CONCURRENT), scope="elsewhere")
+    call = fused(LEFT, RIGHT, elsewhere, budget=1.02, settings=CallSettings(margin=0.02))
+    (step,) = call.runs["left"].steps
+    assert [(hook.hook, hook.timeout) for hook in step] == [("left", 1.0), ("right", 1.0)]
