@@ -31,10 +31,16 @@ def write_duration(target: Duration, seconds: float) -> None:
 def read_duration(source: Duration, what: str) -> float:
     """Read a duration in seconds, 0 or more. Raises MalformedError."""
     seconds, nanos = source.seconds, source.nanos
-    total = seconds * _NANOS + nanos
-    if not (0 <= total <= _MAX_SECONDS * _NANOS and 0 <= nanos < _NANOS):
+    if not (0 <= seconds * _NANOS + nanos <= _MAX_SECONDS * _NANOS and 0 <= nanos < _NANOS):
         raise MalformedError(what, "must be a duration of 0 or more")
-    return total / _NANOS
+    return in_seconds(seconds, nanos)
+
+
+def in_seconds(seconds: int, nanos: int) -> float:
+    """The float that is nearest to so many whole seconds and nanoseconds."""
+    # Division of integers, which Python rounds once; a compiler that makes floats of them first
+    # rounds twice.
+    return (seconds * _NANOS + nanos) / _NANOS
 
 
 def read_positive(source: Duration, what: str) -> float:

@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 from sidehook._call import CallContext, CallEnd, CallRequest, WireFields
 from sidehook._run import HookRun, RunRequest
 from sidehook._types import Value, ValueKind
+from sidehook._wire._durations import in_seconds
 from sidehook._wire._payload import MAX_FIELDS, MAX_NAME_BYTES
 
 _NANOS: Final = 10**9
@@ -70,7 +71,7 @@ def scan_duration(octets: bytes) -> float | None:
         nanos, at = scan_varint(octets, at + 1)
     if at != end or seconds >= _MAX_SECONDS or nanos >= _NANOS:
         return None
-    return (seconds * _NANOS + nanos) / _NANOS
+    return in_seconds(seconds, nanos)
 
 
 def scan_payload(octets: bytes) -> WireFields | None:
