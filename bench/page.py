@@ -43,4 +43,5 @@ def _table(name: str, results: Mapping[str, Any]) -> str:
 def _machine(results: Mapping[str, Any]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
     own = results["machine"]
-    return f"Measured on {own['cores']} cores with Python {own['python']}; {versions}."
+    build = "compiled" if results["compiled"] else "not compiled"
+    return f"Measured on {own['cores']} cores with Python {own['python']}; {versions}; {build}."

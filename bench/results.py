@@ -12,6 +12,7 @@ from bench.arithmetic import Spread
 from bench.measures import machine
 from bench.rounds import Measured, Series, cpu, cpu_of, p50, rate
 from bench.targets import Outcome, Results
+from sidehook_server.ops.build import COMPILED
 
 _FOLDER: Final = Path(__file__).resolve().parent / "results"
 
@@ -34,6 +35,7 @@ def document(
     return {
         "kind": kind,
         "machine": machine(),
+        "compiled": COMPILED,
         "versions": {name: metadata.version(name) for name in _VERSIONS},
         "targets": [outcome.as_json() for outcome in outcomes],
         "legs": [leg for name, measured in results.items() for leg in legs_of(name, measured)],
