@@ -18,10 +18,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 ENDS_WITHIN: Final = 20.0
 """Seconds in which a process ends that was told to."""
+
+_Seen = TypeVar("_Seen")
 
 Entry = Callable[..., object]
 """What a process does: a function of a module, called with its arguments."""
@@ -137,14 +139,12 @@ def nursery(
         signal.signal(signal.SIGTERM, before)
 
 
-def until(holds: Callable[[], bool], *, within: float, every: float = 0.05) -> bool:
-    """Wait until something holds, looking again and again; False when it does not in time."""
+def until(look: Callable[[], _Seen], *, within: float, every: float = 0.05) -> _Seen:
+    """Look again and again until something is to be seen, or the time is over; what was seen."""
     deadline = time.monotonic() + within
-    while not holds():
-        if time.monotonic() >= deadline:
-            return False
+    while not (seen := look()) and time.monotonic() < deadline:
         time.sleep(every)
-    return True
+    return seen
 
 
 def sidehook(*arguments: str) -> None:

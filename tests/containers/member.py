@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
+from tests.supervised import until
+
 if TYPE_CHECKING:
     from docker.models.containers import Container
     from testcontainers.core.container import DockerContainer
@@ -151,14 +153,12 @@ class Member:
     def _waited_for(
         self, look: Callable[[], _T | None], otherwise: str, within: float, every: float = _EVERY
     ) -> _T:
-        deadline = time.monotonic() + within
-        while not (found := look()):
-            if time.monotonic() > deadline:
-                raise AssertionError(
-                    f"{self.name}: {otherwise} within {within:g} s; it is {self.state} and wrote:\n"
-                    f"{self.log}"
-                )
-            time.sleep(every)
+        found = until(look, within=within, every=every)
+        if not found:
+            raise AssertionError(
+                f"{self.name}: {otherwise} within {within:g} s; it is {self.state} and wrote:\n"
+                f"{self.log}"
+            )
         return found
 
 

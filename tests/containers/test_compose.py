@@ -6,18 +6,19 @@ import json
 import os
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.containers.member import WITHIN
 from tests.containers.stage import SIDECAR, WORKER
 from tests.repository import ROOT
+from tests.supervised import until
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -66,7 +67,9 @@ class Project:
 
     def until_logged(self, service: str, text: str) -> None:
         """Wait until a service has written this."""
-        until(lambda: text in self.compose("logs", "--no-color", service), f"{service}: {text}")
+        waits_until(
+            lambda: text in self.compose("logs", "--no-color", service), f"{service}: {text}"
+        )
 
     def container(self, engine: Any, service: str) -> dict[str, Any]:
         """What the engine says of the first container of a service."""
@@ -89,11 +92,8 @@ def up(engine: Any, file: str) -> Iterator[Project]:
     assert [*left, *engine.networks.list(filters=ours)] == []
 
 
-def until(holds: Any, what: str, *, within: float = 60) -> None:
-    deadline = time.monotonic() + within
-    while not holds():
-        assert time.monotonic() < deadline, f"not within {within:g} s: {what}"
-        time.sleep(0.5)
+def waits_until(holds: Callable[[], bool], what: str) -> None:
+    assert until(holds, within=WITHIN, every=0.5), f"not within {WITHIN:g} s: {what}"
 
 
 def asked_of_prometheus(query: str) -> float:
@@ -125,9 +125,9 @@ def test_the_pod_s_file_serves_an_application_and_shows_it_to_prometheus(engine:
         told = project.compose("exec", "-T", "app", "python", "/app/app.py", "--once", "forbidden")
         assert told == "forbidden: blocked, NOT_ALLOWED\n"
         project.until_logged("watchers", "blocked")
-        until(lambda: asked_of_prometheus("up") == 1, "Prometheus reaches the sidecar")
+        waits_until(lambda: asked_of_prometheus("up") == 1, "Prometheus reaches the sidecar")
         calls = "sum(sidehook_calls_total)"
-        until(lambda: asked_of_prometheus(calls) > 0, "Prometheus has seen calls")
+        waits_until(lambda: asked_of_prometheus(calls) > 0, "Prometheus has seen calls")
 
         healthy = [
             check["End"]
