@@ -30,7 +30,9 @@ from tests.unit.dispatch.fakes import Recorder
 
 HOOK_TYPE = "component_pre_execute"
 
-QUICK = DialTimes(first_wait=0.01, longest_wait=0.05, answer=2.0, poll=0.05, lookup=0.05)
+QUICK = DialTimes(
+    first_wait=0.01, longest_wait=0.05, answer=2.0, poll=0.05, lookup=0.05, hasty_lookup=0.01
+)
 """Times for tests, in which nobody wants to wait for a worker to be dialled again."""
 
 
@@ -96,6 +98,11 @@ class Sidecar:
     async def connected(self, count: int = 1) -> None:
         """Waits until so many links are there."""
         await until(lambda: len(self.links) == count)
+
+    def draining(self, worker: str = "w") -> list[bool]:
+        """Of every link of a worker, whether it gets no new runs."""
+        links = self.holder.current.workers[worker].links.values()
+        return [link.is_draining for link in links]
 
     def _on_effect(self, effect: Effect) -> None:
         if isinstance(effect, TellWorker) and (link := self.links.get(effect.link_id)):

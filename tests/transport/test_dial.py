@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import grpc
 import pytest
 
 from sidehook import _wire
-from sidehook._addresses import look_up
+from sidehook._addresses import Lookup, look_up
 from sidehook._call import CallFailure, Proceed
-from sidehook._frames import RunTag
+from sidehook._frames import EventTag, Frame, RunTag
 from sidehook._manifest import Limits
 from sidehook._run import HookResult, Notice, RunRequest
 from sidehook._types import FailureClass, Mode
@@ -443,6 +444,93 @@ async def test_each_address_of_a_name_is_a_replica_with_a_connection_of_its_own(
             # While the name cannot be looked up, what is connected stays connected.
             known.clear()
             assert (await sidecar.invoke()).receipt.lines[0].instance == "one"
+
+
+def known_as(*targets: str) -> tuple[set[str], Lookup]:
+    """What a name stands for, to be changed by the test, and what looks it up."""
+    known = {f"ipv4:{target}" for target in targets}
+
+    async def lookup(_host: str, _port: int) -> frozenset[str]:
+        return frozenset(known)
+
+    return known, lookup
+
+
+@pytest.mark.parametrize("way", ["single runs", "stream"])
+async def test_a_replica_that_left_the_dns_finishes_what_it_has_and_gets_nothing_new(
+    sidecar: Sidecar, way: str
+) -> None:
+    held = Held()
+
+    async def hold(frames: Frames) -> None:
+        identity, run = await frames.run()
+        await held(run)
+        await frames.answer(identity)
+        await frames.next()
+
+    leaving, staying = ListeningWorker(a_manifest(instance="leaving")), ListeningWorker()
+    leaving.on_run = held
+    leaving.on_stream = hold if way == "stream" else None
+    async with leaving.listening("127.0.0.1:0") as one, staying.listening("127.0.0.1:0") as two:
+        known, lookup = known_as(one)
+        async with running(Replicas(sidecar.local, "dns:///w:1", times=QUICK, lookup=lookup)):
+            await sidecar.connected()
+            _, answer = sidecar.start()
+            await held.entered.wait()
+            known.clear()
+            known.add(f"ipv4:{two}")
+            await sidecar.connected(2)
+            await until(lambda: any(sidecar.draining()))
+            for number in range(4):
+                other = await sidecar.invoke(call_id=f"call-{number}")
+                assert other.receipt.lines[0].instance == "i1"
+            assert not answer.done()
+            held.go_on.set()
+            assert (await answer).receipt.lines[0].instance == "leaving"
+            assert isinstance((await answer).outcome, Proceed)
+            await sidecar.connected(1)
+
+
+async def test_a_replica_that_left_the_dns_and_never_answers_is_dropped_in_the_end(
+    sidecar: Sidecar,
+) -> None:
+    held = Held()
+    worker = ListeningWorker()
+    worker.on_run = held
+    impatient = replace(QUICK, leave=0.05)
+    async with worker.listening("127.0.0.1:0") as target:
+        known, lookup = known_as(target)
+        async with running(Replicas(sidecar.local, "dns:///w:1", times=impatient, lookup=lookup)):
+            await sidecar.connected()
+            _, answer = sidecar.start()
+            await held.entered.wait()
+            known.clear()
+            line = (await answer).receipt.lines[0]
+            assert line.failure_class is FailureClass.UNREACHABLE
+            await sidecar.connected(0)
+        held.go_on.set()
+
+
+async def test_when_a_replica_leaves_the_one_in_its_place_is_found_soon(sidecar: Sidecar) -> None:
+    # So seldom that the test would be over first.
+    seldom = replace(QUICK, lookup=300.0)
+    goes = asyncio.Event()
+
+    async def leaves(frames: Frames) -> None:
+        await goes.wait()
+        await frames.send(Frame(0, EventTag.GOODBYE, _wire.encode_goodbye("rolled")))
+        await frames.next()
+
+    old, new = ListeningWorker(a_manifest(instance="old")), ListeningWorker()
+    old.on_stream = leaves
+    async with old.listening("127.0.0.1:0") as one, new.listening("127.0.0.1:0") as two:
+        known, lookup = known_as(one)
+        async with running(Replicas(sidecar.local, "dns:///w:1", times=seldom, lookup=lookup)):
+            await sidecar.connected()
+            known.add(f"ipv4:{two}")
+            goes.set()
+            await sidecar.connected(2)
+            assert (await sidecar.invoke()).receipt.lines[0].instance == "i1"
 
 
 async def test_a_dns_target_is_looked_up_and_dialled(sidecar: Sidecar) -> None:

@@ -10,6 +10,7 @@ from sidehook._types import FailureClass
 from sidehook_server.transport.discovery import SocketFolder
 from tests.transport.raw_worker import ListeningWorker, a_manifest, a_spec
 from tests.transport.sidecar import QUICK, Sidecar, running, until
+from tests.transport.test_dial import Held
 
 
 @pytest.fixture
@@ -51,6 +52,26 @@ async def test_a_socket_that_vanished_leaves_its_hooks_unreachable_though_its_wo
         await sidecar.connected(0)
         line = (await sidecar.invoke()).receipt.lines[0]
         assert line.failure_class is FailureClass.UNREACHABLE
+
+
+async def test_a_worker_whose_socket_vanished_finishes_what_it_has(
+    sidecar: Sidecar, socket_folder: Path
+) -> None:
+    path, held = socket_folder / "w.sock", Held()
+    worker = ListeningWorker()
+    worker.on_run = held
+    async with (
+        worker.listening(f"unix:{path}"),
+        running(SocketFolder(sidecar.local, socket_folder, times=QUICK)),
+    ):
+        await sidecar.connected()
+        _, answer = sidecar.start()
+        await held.entered.wait()
+        path.unlink()
+        await until(lambda: all(sidecar.draining()))
+        held.go_on.set()
+        assert isinstance((await answer).outcome, Proceed)
+        await sidecar.connected(0)
 
 
 async def test_what_is_no_socket_is_left_alone(sidecar: Sidecar, socket_folder: Path) -> None:

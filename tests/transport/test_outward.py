@@ -55,11 +55,6 @@ async def following() -> AsyncIterator[Following]:
     assert it.broken == []
 
 
-def _drain(sidecar: Sidecar) -> bool:
-    """Whether every link of the worker gets no new runs."""
-    return all(link.is_draining for link in sidecar.holder.current.workers["w"].links.values())
-
-
 def dialled(path: Path, *, name: str = "w") -> WorkerConfig:
     return WorkerConfig(name=name, target=f"unix://{path}", optional=True)
 
@@ -93,7 +88,26 @@ async def test_runs_under_way_finish_before_a_worker_is_left(
         _, answer = following.sidecar.start()
         await held.entered.wait()
         following.configure()
-        await until(lambda: _drain(following.sidecar))
+        await until(lambda: all(following.sidecar.draining()))
+        assert not answer.done()
+        held.go_on.set()
+        assert isinstance((await answer).outcome, Proceed)
+        await following.sidecar.connected(0)
+
+
+async def test_runs_under_way_finish_before_a_folder_of_sockets_is_left(
+    following: Following, socket_folder: Path
+) -> None:
+    held = Held()
+    worker = ListeningWorker()
+    worker.on_run = held
+    async with worker.listening(f"unix:{socket_folder / 'w.sock'}"):
+        following.configure(folder=socket_folder)
+        await following.sidecar.connected()
+        _, answer = following.sidecar.start()
+        await held.entered.wait()
+        following.configure()
+        await until(lambda: all(following.sidecar.draining()))
         assert not answer.done()
         held.go_on.set()
         assert isinstance((await answer).outcome, Proceed)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Protocol, Self
+
+from sidehook_server.transport.registrar import Registrar
+from sidehook_server.transport.session import Local
 
 
 class Runner(Protocol):
@@ -15,12 +19,36 @@ class Runner(Protocol):
         """Runs until it is cancelled."""
 
 
-class Crew:
-    """Owns a task for each target. Leaving the context cancels and awaits all of them."""
+@dataclass(frozen=True, slots=True)
+class _Hand:
+    """What runs for a target, and the links that came of it."""
 
-    def __init__(self, make: Callable[[str], Runner]) -> None:
+    registrar: Registrar
+    task: asyncio.Task[None]
+
+
+class Crew:
+    """Owns a task for each target. Leaving the context cancels and awaits all of them.
+
+    A target that is no longer in the set gets no new runs, and what is under way on its
+    connections may go on for `leave` seconds before it is ended: the name of a worker that stops
+    is gone before the worker is. `on_leaving` is called when a connection begins to end.
+    """
+
+    def __init__(
+        self,
+        local: Local,
+        make: Callable[[Local, str], Runner],
+        *,
+        leave: float,
+        on_leaving: Callable[[], None] | None = None,
+    ) -> None:
+        self._local = local
         self._make = make
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._leave_within = leave
+        self._on_leaving = on_leaving
+        self._hands: dict[str, _Hand] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
         return self
@@ -31,14 +59,29 @@ class Crew:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self.follow(())
-
-    async def follow(self, targets: Collection[str]) -> None:
-        """Starts what is new in the set, and ends what is no longer in it."""
-        for target in targets:
-            if target not in self._tasks:
-                self._tasks[target] = asyncio.create_task(self._make(target).run())
-        gone = [self._tasks.pop(target) for target in set(self._tasks).difference(targets)]
-        for task in gone:
+        tasks = [*self._leaving, *(hand.task for hand in self._hands.values())]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*gone, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def follow(self, targets: Collection[str]) -> None:
+        """Starts what is new in the set, and takes leave of what is no longer in it."""
+        for target in targets:
+            if target not in self._hands:
+                self._hands[target] = self._hand(target)
+        for target in set(self._hands).difference(targets):
+            leaving = asyncio.create_task(self._leave(self._hands.pop(target)))
+            self._leaving.add(leaving)
+            leaving.add_done_callback(self._leaving.discard)
+
+    def _hand(self, target: str) -> _Hand:
+        registrar = self._local.registrar.beneath(self._on_leaving)
+        runner = self._make(replace(self._local, registrar=registrar), target)
+        return _Hand(registrar, asyncio.create_task(runner.run()))
+
+    async def _leave(self, hand: _Hand) -> None:
+        try:
+            await hand.registrar.take_leave(within=self._leave_within)
+        finally:
+            hand.task.cancel()
+            await asyncio.gather(hand.task, return_exceptions=True)

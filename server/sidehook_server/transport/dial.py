@@ -44,7 +44,9 @@ class DialTimes:
     A worker that is gone is dialled again after `first_wait`, then after twice that, up
     to `longest_wait`, with jitter. One that is there is asked for its manifest every
     `poll`, has `answer` to reply, and is unhealthy after `misses` times without a reply.
-    A name in the DNS is looked up again every `lookup`.
+    A name in the DNS is looked up again every `lookup`, and for that long after a replica left
+    every `hasty_lookup`. A run on a connection whose address or socket is no longer there may
+    go on for `leave`.
     """
 
     first_wait: float = 0.1
@@ -53,6 +55,8 @@ class DialTimes:
     poll: float = 5.0
     misses: int = 2
     lookup: float = 15.0
+    hasty_lookup: float = 1.0
+    leave: float = 30.0
 
 
 class Dialer:

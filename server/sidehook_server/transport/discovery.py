@@ -35,9 +35,9 @@ class SocketFolder:
 
     async def run(self) -> None:
         """Watches and dials. Ends only by being cancelled."""
-        async with Crew(self._dialer) as crew:
+        async with Crew(self._local, self._dialer, leave=self._times.leave) as crew:
             while True:
-                await crew.follow(_sockets(self._folder))
+                crew.follow(_sockets(self._folder))
                 try:
                     await self._follow_changes(crew)
                 except OSError as error:
@@ -56,13 +56,13 @@ class SocketFolder:
         )
         async with aclosing(changes):
             # What came between the first look and the watch is seen now.
-            await crew.follow(_sockets(self._folder))
+            crew.follow(_sockets(self._folder))
             async for _ in changes:
-                await crew.follow(_sockets(self._folder))
+                crew.follow(_sockets(self._folder))
 
-    def _dialer(self, target: str) -> Runner:
+    def _dialer(self, local: Local, target: str) -> Runner:
         _log.info("socket_found target=%s", target)
-        return Dialer(self._local, target, times=self._times)
+        return Dialer(local, target, times=self._times)
 
 
 def _sockets(folder: Path) -> frozenset[str]:

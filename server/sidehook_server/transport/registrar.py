@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Protocol
+from typing import Final, Protocol
 
 from sidehook._manifest import WorkerManifest
 from sidehook_server.dispatch.link import WorkerLink
@@ -16,6 +16,8 @@ from sidehook_server.registry.effects import Dismiss, Effect
 from sidehook_server.registry.identity import STRANGER, Peer
 from sidehook_server.registry.model import Change, Registry
 from sidehook_server.transport.errors import RefusedError
+
+_LOOK_SECONDS: Final = 0.02
 
 
 class Holder(Protocol):
@@ -41,17 +43,33 @@ class Registrar:
     """Registers links. Used from the event loop's thread only.
 
     One for each party that wants to know which links it brought; the first makes the `desk`.
+    What a registrar brings, those `above` it brought too. `on_leaving` is called when one of its
+    links says goodbye, is taken out of service, or is gone.
     """
 
-    def __init__(self, holder: Holder, links: LinkTable, desk: Desk | None = None) -> None:
+    def __init__(
+        self,
+        holder: Holder,
+        links: LinkTable,
+        desk: Desk | None = None,
+        *,
+        above: Registrar | None = None,
+        on_leaving: Callable[[], None] | None = None,
+    ) -> None:
         self._holder = holder
         self._links = links
         self._desk = desk or Desk()
+        self._above = above
+        self._on_leaving = on_leaving
         self._own: dict[str, None] = {}
 
     def sibling(self) -> Registrar:
         """Another registrar for the same registry, with no links of its own yet."""
         return Registrar(self._holder, self._links, self._desk)
+
+    def beneath(self, on_leaving: Callable[[], None] | None = None) -> Registrar:
+        """A registrar whose links are this one's too."""
+        return Registrar(self._holder, self._links, self._desk, above=self, on_leaving=on_leaving)
 
     @property
     def links(self) -> tuple[WorkerLink, ...]:
@@ -112,7 +130,7 @@ class Registrar:
         if change.refusal is not None:
             self._links.remove(link.link_id)
             raise RefusedError(change.refusal.reason, change.refusal.problems)
-        self._own[link.link_id] = None
+        self._took(link.link_id)
 
     def declare_anew(self, link_id: str, manifest: WorkerManifest) -> None:
         """The instance behind a link declares itself anew. RefusedError leaves all as it was."""
@@ -124,6 +142,7 @@ class Registrar:
     def drain(self, link_id: str) -> None:
         """The instance behind a link said goodbye: it gets no new runs."""
         self._apply(transitions.draining(self._holder.current, link_id))
+        self._leaves()
 
     def mark(self, link_id: str, *, is_healthy: bool) -> None:
         """A link came to be, or ceased to be, one that a run has a chance on."""
@@ -132,8 +151,40 @@ class Registrar:
     def detach(self, link_id: str) -> None:
         """A link is gone. Nothing happens when it was not there."""
         self._links.remove(link_id)
-        self._own.pop(link_id, None)
+        self._gave(link_id)
         self._apply(transitions.detached(self._holder.current, link_id))
+        self._leaves()
+
+    async def take_leave(self, *, within: float) -> None:
+        """Gives its links no new runs, and waits until those under way are over.
+
+        `within` is in seconds: what is not over then, goes on. A link that comes meanwhile is
+        left as well.
+        """
+        loop = asyncio.get_running_loop()
+        end = loop.time() + within
+        while self._is_busy() and loop.time() < end:  # noqa: ASYNC110 - links set no event for it
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    def _is_busy(self) -> bool:
+        links = self.links
+        for link in links:
+            self.drain(link.link_id)
+        return any(link.in_flight for link in links)
+
+    def _took(self, link_id: str) -> None:
+        self._own[link_id] = None
+        if self._above is not None:
+            self._above._took(link_id)  # noqa: SLF001 - of its own kind
+
+    def _gave(self, link_id: str) -> None:
+        self._own.pop(link_id, None)
+        if self._above is not None:
+            self._above._gave(link_id)  # noqa: SLF001 - of its own kind
+
+    def _leaves(self) -> None:
+        if self._on_leaving is not None:
+            self._on_leaving()
 
     def _apply(self, change: Change) -> None:
         self._holder.apply(change)

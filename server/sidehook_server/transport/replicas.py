@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
@@ -36,8 +37,10 @@ def dialer(
 class Replicas:
     """Keeps a connection with every address of a name.
 
-    An address that is not in the DNS any more is dropped. While the name cannot be
-    looked up, everything stays as it is. Raises ValueError for a target without a port.
+    An address that is not in the DNS any more gets no new runs, and is dropped when it has
+    none. When a replica leaves, the name is looked up more often for a while, because another
+    takes its place. While the name cannot be looked up, everything stays as it is. Raises
+    ValueError for a target without a port.
     """
 
     def __init__(
@@ -58,20 +61,38 @@ class Replicas:
         self._tls = tls and replace(tls, server_name=tls.server_name or self._host)
         self._times = times or DialTimes()
         self._look_up = lookup
+        self._one_left = asyncio.Event()
+        self._hasty_until = 0.0
 
     async def run(self) -> None:
         """Looks the name up, again and again. Ends only by being cancelled."""
-        async with Crew(self._dialer) as crew:
+        async with Crew(
+            self._local, self._dialer, leave=self._times.leave, on_leaving=self._hurry
+        ) as crew:
             while True:
                 try:
-                    await crew.follow(await self._look_up(self._host, self._port))
+                    crew.follow(await self._look_up(self._host, self._port))
                 except OSError as error:
                     _log.warning("lookup_failed target=%s problem=%r", self._target, str(error))
-                await asyncio.sleep(self._times.lookup)
+                await self._pause()
 
-    def _dialer(self, target: str) -> Runner:
+    def _hurry(self) -> None:
+        """A replica leaves; what the DNS says of the next one may be some seconds old."""
+        self._hasty_until = asyncio.get_running_loop().time() + self._times.lookup
+        self._one_left.set()
+
+    async def _pause(self) -> None:
+        await asyncio.sleep(self._times.hasty_lookup)
+        if asyncio.get_running_loop().time() < self._hasty_until:
+            return
+        self._one_left.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._times.lookup - self._times.hasty_lookup):
+                await self._one_left.wait()
+
+    def _dialer(self, local: Local, target: str) -> Runner:
         return Dialer(
-            self._local,
+            local,
             target,
             expected_worker=self._expected_worker,
             tls=self._tls,

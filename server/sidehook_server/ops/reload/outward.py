@@ -115,10 +115,7 @@ def _runner(local: Local, destination: Destination) -> Runner:
 async def _take_leave(contact: Contact, successors: Sequence[Registrar], *, within: float) -> None:
     if successors:
         await _until(lambda: any(each.links for each in successors), within)
-    registrar = contact.registrar
-    for link in registrar.links:
-        registrar.drain(link.link_id)
-    await _until(lambda: not any(link.in_flight for link in registrar.links), within)
+    await contact.registrar.take_leave(within=within)
     await contact.end()
 
 
@@ -126,5 +123,5 @@ async def _until(holds: Callable[[], bool], within: float) -> None:
     """Wait until something holds, or so many seconds are over."""
     loop = asyncio.get_running_loop()
     end = loop.time() + within
-    while not holds() and loop.time() < end:  # noqa: ASYNC110 - links set no event for their runs
+    while not holds() and loop.time() < end:  # noqa: ASYNC110 - a link sets no event when it comes
         await asyncio.sleep(_LOOK_SECONDS)
