@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import grpc.aio
 
+from sidehook import _silence
 from sidehook._manifest import Limits
 from sidehook._mux import LARGEST_BATCH_BYTES
 from sidehook._tls_credentials import channel_credentials, channel_options
@@ -35,11 +36,12 @@ def open_channel(settings: Settings, place: Place) -> grpc.aio.Channel:
     target = place.target
     # The certificate of each address of a name is for the name.
     named = (("grpc.default_authority", place.name),) if place.name else ()
-    options = (*OPTIONS, *named)
+    options = (*OPTIONS, *_silence.pinged(target), *named)
     if settings.credentials is not None:
         return grpc.aio.secure_channel(target, settings.credentials, options=options)
     tls = settings.resolved_tls(target)
     if tls is None:
         return grpc.aio.insecure_channel(target, options=options)
-    options = (*options, *channel_options(tls))
-    return grpc.aio.secure_channel(target, channel_credentials(tls), options=options)
+    return grpc.aio.secure_channel(
+        target, channel_credentials(tls), options=(*options, *channel_options(tls))
+    )

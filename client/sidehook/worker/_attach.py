@@ -10,6 +10,7 @@ from typing import Self
 import grpc
 import grpc.aio
 
+from sidehook import _silence
 from sidehook._call import CallFailure
 from sidehook._hello import SidecarHello
 from sidehook._manifest import Limits
@@ -53,6 +54,7 @@ def open_channel(target: str, limits: Limits, tls: Tls | None = None) -> grpc.ai
         ("grpc.enable_http_proxy", 0),
         # Else a new channel inherits the waiting time of the one that failed before.
         ("grpc.use_local_subchannel_pool", 1),
+        *_silence.pinged(target),
     )
     if tls is None:
         return grpc.aio.insecure_channel(target, options=options)

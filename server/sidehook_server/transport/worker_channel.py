@@ -11,7 +11,7 @@ from typing import Final, Self
 import grpc
 import grpc.aio
 
-from sidehook import _wire
+from sidehook import _silence, _wire
 from sidehook._errors import MalformedError
 from sidehook._hello import DescribeRequest
 from sidehook._manifest import Limits, WorkerManifest
@@ -97,6 +97,7 @@ def _opened(target: str, limits: Limits, tls: Tls | None) -> grpc.aio.Channel:
         ("grpc.max_send_message_length", -1),
         # Else a new channel inherits the waiting time of the one that failed before.
         ("grpc.use_local_subchannel_pool", 1),
+        *_silence.ACKNOWLEDGED,
     )
     if tls is None:
         return grpc.aio.insecure_channel(target, options=options)
