@@ -2,7 +2,8 @@
 # Builds the images out of the folder that docker/wheels.sh filled, says how large they are, and puts their
 # bills of materials and licences beside it: docker/images.sh FOLDER [BASE.tar]
 #
-# With BASE.tar, a base that docker/base.sh made is used; else the Dockerfile's default, or BASE_IMAGE.
+# With BASE.tar, a base that docker/base.sh made takes the name of the Dockerfile's default, which is then
+# built on as anywhere else; without, that default is the engine's to find, or BASE_IMAGE is.
 #
 #     BASE_IMAGE      the base, by name or digest
 #     IMAGE_PREFIX    what stands before `sidecar` and `worker` (default: sidehook-)
@@ -23,8 +24,10 @@ fail() {
 
 arguments=()
 if [[ -n $base ]]; then
-    BASE_IMAGE=sidehook-base:debian
-    docker import --change 'CMD ["python3"]' "$base" "$BASE_IMAGE" >/dev/null
+    default=$(sed -n 's/^ARG BASE_IMAGE=//p' "$context/Dockerfile")
+    # Every image on it has the label too, and tells by that what its base really is.
+    docker import --change 'CMD ["python3"]' --change 'LABEL sidehook.base=stand-in' \
+        "$base" "$default" >/dev/null
 fi
 [[ -z ${BASE_IMAGE:-} ]] || arguments+=(--build-arg "BASE_IMAGE=$BASE_IMAGE")
 version=$(basename "$context"/wheels/ours/sidehook_server-*.whl | cut -d - -f 2)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,19 @@ CONTEXT = ROOT / "build" / "images"
 MEGABYTES = {SIDECAR: 330, WORKER: 230}
 """What an image is at most, of a million bytes each, on the base of Debian packages."""
 
-IMPORTS = "import sidehook_server.app, sidehook_server.config.load, sidehook_server.cli.serve"
+IS_STAND_IN = "ENGINE_INSIDE" in os.environ and "BASE_IMAGE" not in os.environ
+"""Whether the base is made of Debian packages, as where no registry of images is reached."""
+
+SERVES_WITHIN = 5.0
+"""Seconds after the imports: several times what it takes where others use the processor too."""
+
+AFTER_IMPORTS = """
+import sys, time
+import sidehook_server.app, sidehook_server.config.load, sidehook_server.cli.serve
+print("IMPORTED", time.time(), flush=True)
+sidehook_server.cli.main(sys.argv[1:])
+"""
+"""What the image starts, and says when its imports are done."""
 
 
 def pinned(lock: str) -> set[tuple[str, str]]:
@@ -33,10 +46,14 @@ def pinned(lock: str) -> set[tuple[str, str]]:
     return {(name, version) for name, version, only in found if "win32" not in only}
 
 
+def bill_of(image: str) -> Path:
+    """The bill of materials that `make images` left beside the wheels."""
+    return CONTEXT / f"{'sidecar' if image == SIDECAR else 'worker'}.sbom.cdx.json"
+
+
 def listed(image: str) -> set[tuple[str, str]]:
     """Name and version of what an image's bill of materials lists."""
-    name = "sidecar" if image == SIDECAR else "worker"
-    bill = json.loads((CONTEXT / f"{name}.sbom.cdx.json").read_text())
+    bill = json.loads(bill_of(image).read_text())
     assert bill["bomFormat"] == "CycloneDX"
     return {(normal(each["name"]), each["version"]) for each in bill["components"]}
 
@@ -72,6 +89,8 @@ def test_what_is_in_an_image_is_what_is_pinned_and_listed(idle: Member) -> None:
     assert len(ours) == (2 if idle.name == SIDECAR else 1)
     assert found - ours == {(normal(name), version) for name, version in pinned(lock)}
     assert listed(idle.name) == found
+    inside = idle.run("cat", "/opt/sidehook/share/sidehook/sbom.cdx.json")
+    assert inside == (0, bill_of(idle.name).read_text().strip())
     licences = (CONTEXT / Path(lock).stem.removeprefix("image-")).with_suffix(".licences.txt")
     text = licences.read_text()
     named = re.findall(r"^(\S+) (\S+): (?=.)", text.partition("\n===")[0], re.MULTILINE)
@@ -102,30 +121,43 @@ def test_an_image_says_what_it_is_and_stays_small(engine: Any, image: str, repor
     assert size <= MEGABYTES[image]
 
 
-def test_how_long_the_sidecar_takes_to_serve(stage: Stage, report: Report) -> None:
+def test_the_images_are_what_the_dockerfile_builds_as_it_stands(engine: Any) -> None:
+    dockerfile = ROOT / "docker" / "Dockerfile"
+    assert (CONTEXT / "Dockerfile").read_text() == dockerfile.read_text()
+    default = re.search(r"^ARG BASE_IMAGE=(\S+)$", dockerfile.read_text(), re.MULTILINE)
+    assert default is not None
+    for image in IMAGES:
+        labels = engine.images.get(image).labels
+        base = labels["org.opencontainers.image.base.name"]
+        assert base == os.environ.get("BASE_IMAGE", default[1])
+        assert labels.get("sidehook.base") == ("stand-in" if IS_STAND_IN else None)
+
+
+def test_the_sidecar_serves_soon_after_its_imports(stage: Stage, report: Report) -> None:
     sidecar = stage.start(
         SIDECAR,
         name="sidecar",
+        entrypoint=["python", "-c", AFTER_IMPORTS],
+        # With its entry point an image's own command goes.
+        command=["serve", "--config", "/etc/sidehook/sidehook.yaml"],
         memory=(SOCKETS, "/var/lib/sidehook"),
         **LOCKED_DOWN,
     )
+    imported = datetime.fromtimestamp(float(sidecar.said(r"^IMPORTED (\S+)")[1]), UTC)
     sidecar.said("^READY")
-    started = re.search(r"^time=(\S+) .*event=sidecar_started", sidecar.log, re.MULTILINE)
-    assert started is not None
-    whole = (
-        datetime.fromisoformat(started[1]) - moment(sidecar.state["StartedAt"])
-    ).total_seconds()
-    code = f"import time; t=time.monotonic(); {IMPORTS}; print(time.monotonic() - t)"
-    imports = min(float(sidecar.run("python", "-c", code)[1]) for _ in range(3))
+    started = sidecar.said(r"^time=(\S+) .*event=sidecar_started")
+    serves = (datetime.fromisoformat(started[1]) - imported).total_seconds()
+    imports = (imported - moment(sidecar.state["StartedAt"])).total_seconds()
     probes = []
     for _ in range(5):
         began = time.monotonic()
         assert sidecar.run("sidehook", "health", "--live") == (0, "ok")
         probes.append(time.monotonic() - began)
     report(
-        f"the sidecar in a container: {whole:.2f} s to READY, of which its imports take "
-        f"{imports:.2f} s; a probe, with the engine's exec: {min(probes):.2f} s"
+        f"the sidecar in a container: {imports:.2f} s until Python and its imports are there, "
+        f"{serves:.2f} s more to READY; a probe, with the engine's exec: {min(probes):.2f} s"
     )
+    assert serves < SERVES_WITHIN
 
 
 def moment(text: str) -> datetime:
