@@ -6,6 +6,7 @@ import json
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from tests.containers.member import Line, Member
@@ -41,36 +42,41 @@ workers:
 
 @dataclass
 class Fleet:
-    """The applications, and the replicas that serve them now."""
+    """The applications, and the replicas that serve them now.
+
+    Each application calls, waits for `pause` seconds, and calls again.
+    """
 
     stage: Stage
     network: str
+    pause: float
     replicas: list[Member] = field(default_factory=list)
     apps: list[Member] = field(default_factory=list)
     _born: int = 0
 
     # Who is there. One after another, so that no start waits for all others.
 
-    def add_replicas(self) -> list[Member]:
-        """Start a generation of replicas under one name, and wait until they listen."""
-        fresh = []
-        for _ in range(REPLICAS):
-            self._born += 1
-            instance = f"echo-{self._born}"
-            replica = self.stage.start(
-                WORKER,
-                name="echo",
-                command=[
-                    *("/programs/echo.py", "--name", "echo", "--instance", instance),
-                    *("--listen", f"0.0.0.0:{PORT}"),
-                ],
-                mounts={PROGRAMS: "/programs:ro"},
-                network=self.network,
-            )
-            replica.name = instance
-            replica.said("^READY")
-            fresh.append(replica)
-        return fresh
+    def add_replicas(self) -> None:
+        """Start the first replicas."""
+        self.replicas = [self._replica() for _ in range(REPLICAS)]
+
+    def _replica(self) -> Member:
+        """Start one that has the name of all, and wait until it listens."""
+        self._born += 1
+        instance = f"echo-{self._born}"
+        replica = self.stage.start(
+            WORKER,
+            name="echo",
+            command=[
+                *("/programs/echo.py", "--name", "echo", "--instance", instance),
+                *("--listen", f"0.0.0.0:{PORT}"),
+            ],
+            mounts={PROGRAMS: "/programs:ro"},
+            network=self.network,
+        )
+        replica.name = instance
+        replica.said("^READY")
+        return replica
 
     def add_apps(self, *, own_sidecars: bool) -> None:
         """Start the applications, each with a sidecar of its own, or two sidecars for all."""
@@ -94,26 +100,27 @@ class Fleet:
         )
 
     def _app(self, name: str, **terms: Any) -> Member:
-        return self.stage.app(name, name=name, program="tally.py", **terms)
+        return self.stage.app(name, str(self.pause), name=name, program="tally.py", **terms)
 
     # What happens to them.
 
     def roll(self) -> None:
-        """Put a new generation in the place of the old, one replica after another."""
-        fresh = self.add_replicas()
-        for replica in fresh:
-            self._until_everybody_is_served_by(replica)
-        for old in self.replicas:
+        """Replace all replicas, as a Deployment does: one is added, and one is told to stop."""
+        for old in list(self.replicas):
+            self.replicas.append(self._replica())
+            self.replicas.remove(old)
             old.stop(grace=30)
             assert old.state["ExitCode"] == 0, old.log
-        self.replicas = fresh
 
-    def _until_everybody_is_served_by(self, replica: Member) -> None:
-        replica.waits_until(
-            lambda: all(line["by"].get(replica.name) for line in self.lines()),
-            "some application does not get to it",
-            within=120,
-        )
+    def settles(self) -> None:
+        """Wait until every application gets to every replica."""
+        for replica in self.replicas:
+            replica.waits_until(
+                partial(self._all_get_to, replica), "some application does not get to it"
+            )
+
+    def _all_get_to(self, replica: Member) -> bool:
+        return all(line["by"].get(replica.name) for line in self.lines())
 
     # What they saw.
 

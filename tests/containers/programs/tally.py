@@ -1,4 +1,4 @@
-"""An application that calls twenty times a second and adds up what came of it: tally.py NAME
+"""An application that calls every PAUSE seconds and adds up what came of it: tally.py NAME PAUSE
 
 Each call carries a word of its own, which the hook gives back. Once a second it prints what there
 was so far, by instance of the worker. Lives until it is stopped.
@@ -12,8 +12,6 @@ import time
 from collections import Counter
 
 import sidehook
-
-PAUSE = 0.05
 
 
 class Tally:
@@ -40,7 +38,7 @@ class Tally:
         print(json.dumps(line | {"first_failure": self.first_failure}), flush=True)
 
 
-async def main(name):
+async def main(name, pause):
     tally = Tally(name)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
@@ -51,8 +49,8 @@ async def main(name):
             if time.monotonic() >= due:
                 tally.report()
                 due += 1
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(pause)
     tally.report()
 
 
-asyncio.run(main(sys.argv[1]))
+asyncio.run(main(sys.argv[1], float(sys.argv[2])))
