@@ -18,7 +18,8 @@ BENCH_PYTHON := .venv-bench/bin/python
 # The suites that are too long for `make test`, in the order in which `make ci` runs them; what
 # stands behind a colon is how long they are there.
 LONG_SUITES := laws:CHAINS=50000 test-slow test-compiled test-floor test-mellea demo e2e-polyglot \
-	e2e-kubernetes isolation:CALLS=20000 fuzz:MINUTES=1 chaos:ROUNDS=50 soak:MINUTES=3 bench-guard
+	e2e-kubernetes e2e-containers e2e-shared:CALLS=10000 isolation:CALLS=20000 fuzz:MINUTES=1 \
+	chaos:ROUNDS=50 soak:MINUTES=3 bench-guard
 
 # What is tested on the oldest dependencies: everything that needs only the client distribution.
 FLOOR_TESTS := tests/contract tests/client tests/unit/client tests/unit/worker tests/unit/testing tests/worker \
@@ -168,7 +169,8 @@ image-parts: sync $(LOCAL_BASE)
 e2e-containers: image-parts .venv-containers/.synced ## The images on a real engine: pipeline, pods, faults, drain, mTLS
 	@$(if $(PROMETHEUS_IMAGE),,tests/containers/prometheus/fetch.sh .engine/prometheus)
 	@docker/engine.sh bash -euc 'docker/images.sh build/images $(LOCAL_BASE); \
-		$(CONTAINERS_BIN)/pytest -q -p no:cacheprovider -m "not shared" tests/containers $(PYTEST_FLAGS)'
+		$(CONTAINERS_BIN)/pytest -q -n 2 --dist worksteal -p no:cacheprovider -m "not shared" \
+			tests/containers $(PYTEST_FLAGS)'
 
 .PHONY: e2e-shared
 e2e-shared: image-parts .venv-containers/.synced ## Twenty applications on workers that are rolled: nothing fails (CALLS=100000)

@@ -27,7 +27,7 @@ Report: TypeAlias = Callable[[str], None]
 """Takes a sentence with a figure, for the end of the run."""
 
 _STAGE = pytest.StashKey["Stage"]()
-_FIGURES = pytest.StashKey[list[str]]()
+_FIGURE = "figure"
 
 
 @pytest.fixture(scope="session")
@@ -58,8 +58,8 @@ def stage(engine: Any, tmp_path: Path, request: pytest.FixtureRequest) -> Iterat
 @pytest.fixture
 def report(request: pytest.FixtureRequest) -> Report:
     """Prints a figure at the end of the run."""
-    figures = request.config.stash.setdefault(_FIGURES, [])
-    return figures.append
+    # A property of the test gets from the process that runs it to the one that prints.
+    return lambda figure: request.node.user_properties.append((_FIGURE, figure))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -74,9 +74,9 @@ def pytest_runtest_makereport(
     return result
 
 
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the figures."""
-    for figure in config.stash.get(_FIGURES, []):
-        terminalreporter.write_line(figure)
+    for result in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        for name, figure in result.user_properties:
+            if name == _FIGURE and result.when == "call":
+                terminalreporter.write_line(figure)

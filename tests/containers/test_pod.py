@@ -78,10 +78,16 @@ def app_of(pod: Pod, stage: Stage) -> App:
     )
 
 
+def seen_of(member: Member, *command: str) -> str:
+    """What a command in a container writes."""
+    code, text = member.run(*command)
+    assert code == 0, text
+    return text
+
+
 def status(member: Member) -> dict[str, str]:
     """What the kernel says of its first process."""
-    code = "print(open('/proc/1/status').read())"
-    _, text = member.run("python", "-c", code)
+    text = seen_of(member, "cat", "/proc/1/status")
     return dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
 
 
@@ -91,16 +97,20 @@ def test_locked_down_containers_of_three_users_call_through_a_socket(
     sidecar, guards = sidecar_of(pod, stage), guards_of(pod, stage)
     app = app_of(pod, stage)
     assert app.next(ended="proceeded")["options"] == {"temperature": 0.7}
-    users = set()
+    users, networks = set(), set()
     for member in (sidecar, guards, app):
         seen = status(member)
         users.add(seen["Uid"].split()[0])
+        networks.add(seen_of(member, "readlink", "/proc/1/ns/net"))
+        assert str(GROUP) in (*seen["Gid"].split(), *seen["Groups"].split())
+        assert f"tmpfs {SOCKETS} tmpfs" in seen_of(member, "cat", "/proc/mounts")
         assert {int(seen[each], 16) for each in ("CapPrm", "CapEff", "CapBnd")} == {0}
         assert seen["NoNewPrivs"] == "1"
         code, why = member.run("python", "-c", "open('/opt/sidehook/x', 'w')")
         assert code == 1
         assert "Read-only file system" in why
     assert users == {"20001", "20002", "20003"}
+    assert len(networks) == 1
     _, modes = sidecar.run(
         "python",
         "-c",

@@ -1,4 +1,4 @@
-"""What a channel does about a peer that says nothing any more; `make e2e-containers` pulls cables."""
+"""How a channel notices a peer that is gone; `make e2e-containers` pulls the cables."""
 
 from __future__ import annotations
 
