@@ -33,10 +33,16 @@ SHARED_SIDECAR: Final = f"""
 listen:
   tcp: 0.0.0.0:7000
   insecure_tcp: true
-  admin: off
 workers:
   - name: echo
     target: dns:///echo:{PORT}
+"""
+
+CALLS_OF_SIDECAR: Final = """
+import re, urllib.request
+page = urllib.request.urlopen("http://127.0.0.1:9480/metrics").read().decode()
+counts = re.findall("^sidehook_calls_total.* ([^ ]+)$", page, re.MULTILINE)
+print(sum(map(float, counts)))
 """
 
 
@@ -52,6 +58,7 @@ class Fleet:
     pause: float
     replicas: list[Member] = field(default_factory=list)
     apps: list[Member] = field(default_factory=list)
+    shared: list[Member] = field(default_factory=list)
     _born: int = 0
 
     # Who is there. One after another, so that no start waits for all others.
@@ -80,7 +87,8 @@ class Fleet:
 
     def add_apps(self, *, own_sidecars: bool) -> None:
         """Start the applications, each with a sidecar of its own, or two sidecars for all."""
-        shared = [] if own_sidecars else [self._sidecar("sidecars", SHARED_SIDECAR) for _ in "ab"]
+        if not own_sidecars:
+            self.shared = [self._sidecar("sidecars", SHARED_SIDECAR) for _ in "ab"]
         for number in range(APPS):
             terms: dict[str, Any] = {"network": self.network}
             if own_sidecars:
@@ -88,8 +96,7 @@ class Fleet:
                 self._sidecar(f"sidecar-{number}", OWN_SIDECAR, mounts=sockets)
                 terms = {"mounts": sockets}
             else:
-                address = shared[number % len(shared)].address(self.network)
-                terms["environment"] = {"SIDEHOOK_TARGET": f"{address}:7000"}
+                terms["environment"] = {"SIDEHOOK_TARGET": "dns:///sidecars:7000"}
             self.apps.append(self._app(f"app-{number}", **terms))
         for app in self.apps:
             app.said("proceeded")
@@ -151,6 +158,12 @@ class Fleet:
         after = self._by_instance()
         after.subtract(before)
         return +after
+
+    def by_shared_sidecar(self) -> list[float]:
+        """The calls that each of the shared sidecars answered so far."""
+        ended = [sidecar.run("python", "-c", CALLS_OF_SIDECAR) for sidecar in self.shared]
+        assert all(code == 0 for code, _ in ended), ended
+        return [float(text) for _, text in ended]
 
     def _by_instance(self) -> Counter[str]:
         total: Counter[str] = Counter()

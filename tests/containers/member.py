@@ -138,12 +138,6 @@ class Member:
         """Start it again, as it was."""
         self._container.start()
 
-    def address(self, network: str) -> str:
-        """Its IP address on a network."""
-        self._container.reload()
-        address: str = self._container.attrs["NetworkSettings"]["Networks"][network]["IPAddress"]
-        return address
-
     @property
     def id(self) -> str:
         """The engine's id of it."""

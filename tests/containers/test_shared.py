@@ -49,6 +49,8 @@ def test_calls_go_on_evenly_while_the_workers_are_rolled(
         lambda: fleet.ended().total() >= CALLS, f"not {CALLS} calls", within=900
     )
     seconds = time.monotonic() - began
+    answered = fleet.by_shared_sidecar()
+    shares_of_sidecars = [calls / sum(answered) for calls in answered]
     for app in fleet.apps:
         app.stop()
     ended = fleet.ended()
@@ -57,7 +59,10 @@ def test_calls_go_on_evenly_while_the_workers_are_rolled(
         f"{topology}, {APPS} applications, {REPLICAS} replicas rolled {ROLLS} times: "
         f"{ended.total()} calls in {seconds:.0f} s, {ended['failed']} failed, {ended['mixed_up']} "
         f"mixed up; after each roll the load was at most {windows} from even"
+        + "".join(f"; a sidecar answered {share:.1%}" for share in shares_of_sidecars)
     )
     assert ended["failed"] == 0, fleet.first_failures()
     assert ended["mixed_up"] == 0
     assert max(uneven) <= UNEVEN
+    for share in shares_of_sidecars:
+        assert abs(share * len(answered) - 1) <= UNEVEN
