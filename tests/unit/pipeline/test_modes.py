@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sidehook._run import HookResult, NothingToSay
 from sidehook._types import HookOutcome, Mode, OnError
 from sidehook.v1 import hook_pb2
 from sidehook_server.modes import MODES
@@ -106,6 +107,12 @@ def test_fields_outside_the_writable_set_are_rejected_and_the_rest_applies() -> 
     assert call.patched == {"a": "10"}
     assert (line.changed_fields, line.rejected_fields) == (("a",), ("b",))
     assert [tell.notice.fields for tell in call.told] == [("b",)]
+
+
+def test_what_a_worker_held_back_itself_is_in_the_line_though_nothing_is_left_to_say() -> None:
+    held_back = HookResult(answer=NothingToSay(), rejected_fields=("b",))
+    call = Scripted(a_plan(a_hook("tra", Mode.TRANSFORM), writable="a")).says("tra", held_back)
+    assert call.verdict.receipt.lines[0].rejected_fields == ("b",)
 
 
 def test_a_type_without_a_writable_set_lets_nothing_be_written() -> None:
