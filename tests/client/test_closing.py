@@ -14,6 +14,7 @@ from sidehook import CallFailure, Client, SidecarError, aio
 from sidehook.testing._fake_sidecar import FakeSidecar
 from tests.client.test_spread import Name, calls, ready, spread_over
 from tests.client.waiting import until
+from tests.passage import Passage
 
 pytestmark = pytest.mark.skipif(
     tuple(map(int, grpc.__version__.split(".")[:2])) < (1, 85),
@@ -30,7 +31,7 @@ class Door:
         self.open = 0
         self._path = path
         self._onward = onward.removeprefix("unix://")
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._passage = Passage()
 
     async def __aenter__(self) -> Door:
         self._server = await asyncio.start_unix_server(self._accept, self._path)
@@ -38,35 +39,16 @@ class Door:
 
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._passage.close()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted += 1
         self.open += 1
-        there, back = await asyncio.open_unix_connection(self._onward)
-        tasks = [
-            asyncio.create_task(_pass(source, sink))
-            for source, sink in ((reader, back), (there, writer))
-        ]
-        self._tasks.update(tasks)
-        tasks[0].add_done_callback(self._left)
+        far = await asyncio.open_unix_connection(self._onward)
+        self._passage.join((reader, writer), far, left=self._left)
 
-    def _left(self, _: object) -> None:
+    def _left(self) -> None:
         self.open -= 1
-
-
-async def _pass(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    try:
-        while octets := await source.read(65536):
-            sink.write(octets)
-            await sink.drain()
-    except ConnectionError:
-        # Whoever hangs up, the other one hears of it.
-        pass
-    finally:
-        sink.close()
 
 
 @pytest.fixture
